@@ -1,0 +1,1 @@
+"""Telling subscribers: topics, positions and the log that a stream is read from."""

@@ -1,0 +1,35 @@
+from tradingcore.kernel.errors import Conflict, InvalidInput, NotFound, RuleViolation
+
+
+class SymbolNotFound(NotFound):
+    code = "trading.symbol_not_found"
+    title = "Symbol not found"
+
+
+class SignalNotFound(NotFound):
+    code = "trading.signal_not_found"
+    title = "Signal not found"
+
+
+class CandlesNotFound(NotFound):
+    code = "trading.candles_not_found"
+    title = "No candles"
+
+
+class CandleConflict(Conflict):
+    """A different candle is stored for the same open time."""
+
+    code = "trading.candle_conflict"
+    title = "Different candle stored"
+
+
+class CandleFileUnreadable(InvalidInput):
+    """The file as a whole cannot be read as candles: wrong columns, truncated, empty, another timeframe."""
+
+    code = "trading.candle_file_unreadable"
+    title = "Candle file unreadable"
+
+
+class SignalNotActive(RuleViolation):
+    code = "trading.signal_not_active"
+    title = "Signal not active"
