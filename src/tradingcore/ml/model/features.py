@@ -55,6 +55,21 @@ DEFAULT_HORIZONS: Final[dict[Timeframe, tuple[int, ...]]] = {
 EQUITY_HOURLY_HORIZONS: Final = (7, 14)
 """One and two sessions."""
 
+HAR_COLUMNS: Final = (
+    "har_rv_h",
+    "har_rv_d",
+    "har_rv_w",
+    "har_pk_h",
+    "har_pk_d",
+    "har_diur",
+    "har_downside",
+    "har_return",
+    "har_true_range",
+)
+"""What HAR-W predicts from (ml.md S4), present in every spec: realised volatility over h, D and W, Parkinson over h and D, downside
+volatility, last return and last true range, all divided by ATR(14); ``har_diur`` is the time-of-day ratio of the coming h candles.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesProfile:
