@@ -47,7 +47,7 @@ def install(session: nox.Session) -> None:
 def check_style(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
-    session.run("lint-imports", "--no-cache")
+    session.run("lint-imports", "--no-cache", "--no-logo")
 
 
 def run_pytest(session: nox.Session, *arguments: str) -> None:
