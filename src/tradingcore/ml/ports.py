@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from tradingcore.kernel.market import CandleSeries, SeriesKey
 from tradingcore.ml.events import ForecastNotMade
-from tradingcore.ml.ids import BundleDigest, ModelVersionId
+from tradingcore.ml.ids import BundleDigest, ModelId, ModelVersionId
 from tradingcore.ml.model.features import FeatureMatrix, FeatureRow, FeatureSpec, SeriesProfile
 from tradingcore.ml.model.forecast import Forecast, HorizonForecast
 from tradingcore.ml.model.model_version import Evaluation, FoldRecord, Model, ModelVersion
@@ -61,7 +61,7 @@ class FeatureCalculator(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RangeTargets:
-    """Per candle, float64, log return: ``delta_high`` and ``delta_low`` over the coming candles; NaN where they are not over yet."""
+    """Per candle, float64, log return: ``delta_high`` and ``delta_low`` over the coming candles; NaN while those are not over."""
 
     delta_high: memoryview
     delta_low: memoryview
@@ -195,6 +195,10 @@ class ModelRepository(Protocol):
     @abstractmethod
     async def save(self, model: Model) -> Model:
         """Insert or update. Raises `StaleVersion`, also for a second model of one (symbol, timeframe, horizon)."""
+
+    @abstractmethod
+    async def next_number(self, model_id: ModelId) -> int:
+        """Return 1 + the highest version number of the model, 1 for none."""
 
     @abstractmethod
     async def add_version(self, version: ModelVersion) -> ModelVersion:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from tradingcore.notifications.model.stream import StreamEntry, StreamMessage, StreamPosition, Topic
@@ -10,29 +11,33 @@ from tradingcore.notifications.model.stream import StreamEntry, StreamMessage, S
 class StreamLog(Protocol):
     """The ordered record of what was published, kept for a while (5 minutes at least) so that readers can resume.
 
-    Offsets of a topic are assigned in commit order without gaps. Entries become visible in offset order.
+    Offsets of a topic are assigned in commit order without gaps. Entries become visible in offset order. Every method raises
+    `Unavailable` when the log cannot be reached.
     """
 
     __slots__ = ()
 
     @abstractmethod
     async def publish(self, messages: Sequence[StreamMessage]) -> Sequence[StreamPosition]:
-        """Append, and return the position of each. A known (topic, event id) is not appended again: its position is returned."""
+        """Append all or nothing, and return the position of each.
+
+        A known (topic, event id) is not appended again: its position is returned. Ids are known as long as their entries are kept.
+        """
 
     @abstractmethod
     async def head(self, topic: Topic) -> StreamPosition:
-        """Return the position of the newest entry; offset 0 for a topic that nobody wrote to."""
+        """Return the position of the newest entry; offset 0, in the epoch of the entries to come, before the first."""
 
     @abstractmethod
     async def read(self, topic: Topic, *, after: StreamPosition, limit: int) -> Sequence[StreamEntry]:
         """Return entries after a position, oldest first. Raises `HistoryGone` for another epoch, or when some were trimmed."""
 
     @abstractmethod
-    def follow(self) -> AsyncIterator[StreamEntry]:
-        """Yield entries of all topics as they are published, each topic in offset order, at least once, until closed.
+    def follow(self) -> AbstractAsyncContextManager[AsyncIterator[StreamEntry]]:
+        """Open a view of all topics: ``async with log.follow() as entries``.
 
-        The iterator is live from its first ``__anext__`` call on; it may repeat entries after it reconnected. Raises `Unavailable`
-        when the log stays away; callers follow again and close gaps with `read`.
+        From the moment it is entered every entry published later is yielded, each topic in offset order. Entering and iterating
+        raise `Unavailable` when the log is lost or the reader fell too far behind: then follow again and close gaps with `read`.
         """
 
     @abstractmethod

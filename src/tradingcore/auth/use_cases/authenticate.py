@@ -1,0 +1,120 @@
+"""From a credential to an actor."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar, Final
+from uuid import UUID
+
+from tradingcore.auth.errors import CredentialRefused
+from tradingcore.auth.ids import ApiKeyId
+from tradingcore.auth.model.api_key import parse_token
+from tradingcore.auth.ports import ApiKeyLookup, TicketStore
+from tradingcore.kernel.authz import Actor, Permission
+from tradingcore.kernel.errors import Unauthenticated
+from tradingcore.kernel.ports import Clock, SecretSource
+from tradingcore.kernel.use_case import UseCase
+
+TICKET_LIFETIME: Final = timedelta(seconds=30)
+TICKET_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthenticateApiKeyCommand:
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthenticateApiKey(UseCase[AuthenticateApiKeyCommand, Actor]):
+    """Return who a bearer token speaks for. Raises `CredentialRefused`, the same for every reason."""
+
+    permission: ClassVar[Permission] = Permission.PUBLIC
+    keys: ApiKeyLookup
+    clock: Clock
+
+    async def handle(self, actor: Actor, command: AuthenticateApiKeyCommand) -> Actor:
+        presented = parse_token(command.token)
+        key = await self.keys.find_for_authentication(presented.id)
+        if key is None:
+            raise CredentialRefused("the API key is not valid")
+        return key.actor_for(presented, at=self.clock.now(), trace_id=actor.trace_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecheckCredentialCommand:
+    """The actor of a connection that lives longer than a request."""
+
+    holder: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecheckCredential(UseCase[RecheckCredentialCommand, bool]):
+    """Whether the credential behind an actor still holds: neither expired nor revoked."""
+
+    permission: ClassVar[Permission] = Permission.PUBLIC
+    keys: ApiKeyLookup
+    clock: Clock
+
+    async def handle(self, actor: Actor, command: RecheckCredentialCommand) -> bool:
+        if command.holder.credential_id is None:
+            return False
+        key = await self.keys.find_for_authentication(ApiKeyId(UUID(str(command.holder.credential_id))))
+        return key is not None and key.revoked_at is None and self.clock.now() < key.expires_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueStreamTicketCommand:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamTicket:
+    token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueStreamTicket(UseCase[IssueStreamTicketCommand, StreamTicket]):
+    """Give a caller with a credential a ticket for one connection: single use, 30 seconds. Raises `Unauthenticated` for nobody."""
+
+    # Any credential will do: what may be heard is decided topic by topic.
+    permission: ClassVar[Permission] = Permission.PUBLIC
+    tickets: TicketStore
+    clock: Clock
+    secrets: SecretSource
+
+    async def handle(self, actor: Actor, command: IssueStreamTicketCommand) -> StreamTicket:
+        if actor.user_id is None:
+            raise Unauthenticated("a stream ticket is bound to a user's credential: send an API key as a bearer token")
+        secret = self.secrets.token(TICKET_BYTES)
+        expires_at = self.clock.now() + TICKET_LIFETIME
+        await self.tickets.put(hashlib.sha256(secret).digest(), actor, expires_at=expires_at)
+        return StreamTicket(token=base64.urlsafe_b64encode(secret).rstrip(b"=").decode(), expires_at=expires_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedeemStreamTicketCommand:
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedeemStreamTicket(UseCase[RedeemStreamTicketCommand, Actor]):
+    """Return whom a ticket was issued to; it works once. Raises `CredentialRefused`."""
+
+    permission: ClassVar[Permission] = Permission.PUBLIC
+    tickets: TicketStore
+    clock: Clock
+
+    async def handle(self, actor: Actor, command: RedeemStreamTicketCommand) -> Actor:
+        try:
+            secret = base64.urlsafe_b64decode(command.token[:64] + "=")
+        except (binascii.Error, ValueError) as error:
+            raise CredentialRefused("the stream ticket is not valid") from error
+        holder = await self.tickets.take(hashlib.sha256(secret).digest(), at=self.clock.now())
+        if holder is None:
+            raise CredentialRefused("the stream ticket is not valid or was used before")
+        return holder
