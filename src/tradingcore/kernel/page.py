@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Generic, TypeVar
@@ -47,3 +47,23 @@ class Page(Generic[T]):
     items: Sequence[T]
     next: Position | None = None
     prev: Position | None = None
+
+
+def page_from(rows: Sequence[T], request: PageRequest, position: Callable[[T], Position]) -> Page[T]:
+    """Build a page from at most ``limit + 1`` rows that a store read, nearest first, away from where ``request`` starts.
+
+    The row too many only shows that the list goes on. Where a page was asked from a position, the other direction is taken to
+    go on, because the row at that position lies there.
+    """
+    goes_on = len(rows) > request.limit
+    items = list(rows[: request.limit])
+    if request.before is not None:
+        items.reverse()
+    if not items:
+        return Page(items=())
+    is_backward, starts_inside = request.before is not None, request.after is not None
+    return Page(
+        items=items,
+        next=position(items[-1]) if is_backward or goes_on else None,
+        prev=position(items[0]) if starts_inside or (is_backward and goes_on) else None,
+    )

@@ -1,0 +1,1 @@
+"""The reference implementation of every storage port: tests, notebooks, ``--storage memory``."""

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cached_property
+
+from adapters.memory.database import MemoryDatabase, MemoryUnit, MemoryUnits, Stored
+from tradingcore.auth.errors import ApiKeyNotFound
+from tradingcore.auth.ids import ApiKeyId
+from tradingcore.auth.model.api_key import ApiKey
+from tradingcore.auth.ports import ApiKeyLookup, ApiKeyRepository, AuthUnitOfWork, TicketStore
+from tradingcore.kernel.authz import Actor, Permission
+
+
+class MemoryApiKeyRepository(Stored[ApiKeyId, ApiKey], ApiKeyRepository):
+    def _may_see(self, key: ApiKey) -> bool:
+        actor = self._unit.actor
+        return Permission.SYSTEM in actor.permissions or key.user.id == actor.user_id
+
+    async def get(self, key_id: ApiKeyId) -> ApiKey:
+        key = self._staged.find(key_id)
+        if key is None or not self._may_see(key):
+            raise ApiKeyNotFound(f"there is no API key {key_id}")
+        return key
+
+    async def list_all(self) -> Sequence[ApiKey]:
+        seen = [key for key in self._staged if self._may_see(key)]
+        return sorted(seen, key=lambda key: (key.created_at, key.id), reverse=True)
+
+    async def save(self, key: ApiKey) -> ApiKey:
+        if not self._may_see(key):
+            raise ApiKeyNotFound(f"there is no API key {key.id}")
+        return await super().save(key)
+
+
+class MemoryAuthUnit(MemoryUnit, AuthUnitOfWork):
+    @cached_property
+    def api_keys(self) -> MemoryApiKeyRepository:
+        return MemoryApiKeyRepository(self, self.database.api_keys)
+
+
+class MemoryAuthUnits(MemoryUnits[MemoryAuthUnit]):
+    """A `UnitOfWorkFactory` of `AuthUnitOfWork`."""
+
+    unit = MemoryAuthUnit
+
+
+class MemoryApiKeyLookup(ApiKeyLookup):
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def find_for_authentication(self, key_id: ApiKeyId) -> ApiKey | None:
+        return self._database.api_keys.rows.get(key_id)
+
+
+class MemoryTicketStore(TicketStore):
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._tickets = database.tickets
+
+    async def put(self, ticket_hash: bytes, actor: Actor, *, expires_at: datetime) -> None:
+        self._tickets[ticket_hash] = (actor, expires_at)
+
+    async def take(self, ticket_hash: bytes, *, at: datetime) -> Actor | None:
+        actor, expires_at = self._tickets.pop(ticket_hash, (None, at))
+        return actor if at < expires_at else None

@@ -1,0 +1,236 @@
+"""One store for all contexts: a unit of work sees what is committed under its own changes, and commits whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
+
+from adapters.memory.table import A, K, Staged, Table
+from tradingcore.auth.ids import ApiKeyId
+from tradingcore.auth.model.api_key import ApiKey
+from tradingcore.kernel.aggregate import DomainEvent, RecordedEvent
+from tradingcore.kernel.authz import Actor, Cause, EventId
+from tradingcore.kernel.errors import AlreadyHandled
+from tradingcore.kernel.market import SeriesKey, SymbolCode
+from tradingcore.kernel.page import Position
+from tradingcore.kernel.ports import Clock, IdGenerator, ParkedEvent
+from tradingcore.ml.ids import ForecastId, ModelId, ModelVersionId
+from tradingcore.ml.model.forecast import Forecast
+from tradingcore.ml.model.model_version import Model, ModelVersion
+from tradingcore.trading.ids import DecisionId, SignalId
+from tradingcore.trading.model.decision import Decision
+from tradingcore.trading.model.live_series import LiveSeries
+from tradingcore.trading.model.signal import Signal, SignalStatus
+from tradingcore.trading.model.symbol import Symbol
+
+if TYPE_CHECKING:
+    from adapters.memory.candles import Columns, StagedCandles
+
+REMEMBERED_CAUSES: Final = 250_000
+"""Causes kept against redelivery: far more than are ever on loan, and few enough for a replay of any length."""
+
+
+@dataclass(slots=True, kw_only=True)
+class OutboxEntry:
+    """An open event, changed in place by the relay's side."""
+
+    sequence: int
+    recorded: RecordedEvent
+    committed_at: datetime
+    attempts: int = 0
+    token: int = 0
+    free_at: datetime | None = None
+    """Until when it is lent or delayed."""
+
+
+class OutboxRows:
+    """Open events per ordering key, oldest first, and the dead letters."""
+
+    def __init__(self) -> None:
+        self.queues: dict[str, deque[OutboxEntry]] = {}
+        self.parked: dict[EventId, tuple[ParkedEvent, RecordedEvent]] = {}
+        self.last_token = 0
+        self._last_sequence = 0
+        self._is_signalled = False
+        self._sleepers: set[asyncio.Future[None]] = set()
+
+    def append(self, events: Iterable[RecordedEvent], *, at: datetime) -> None:
+        for recorded in events:
+            self._last_sequence += 1
+            entry = OutboxEntry(sequence=self._last_sequence, recorded=recorded, committed_at=at)
+            key = recorded.event.ordering_key
+            queue = self.queues.get(key)
+            if queue is None:
+                self.queues[key] = deque((entry,))
+            else:
+                queue.append(entry)
+        self._wake()
+
+    def _wake(self) -> None:
+        self._is_signalled = True
+        while self._sleepers:
+            sleeper = self._sleepers.pop()
+            if not sleeper.done():
+                sleeper.set_result(None)
+
+    async def sleep(self, seconds: float) -> None:
+        """Return when something was appended since the last sleep ended, or after ``seconds``."""
+        if not self._is_signalled:
+            sleeper = asyncio.get_running_loop().create_future()
+            self._sleepers.add(sleeper)
+            try:
+                await asyncio.wait((sleeper,), timeout=seconds)
+            finally:
+                self._sleepers.discard(sleeper)
+        self._is_signalled = False
+
+
+def _active_in(signal: Signal) -> SeriesKey | None:
+    return SeriesKey(signal.symbol, signal.timeframe) if signal.status is SignalStatus.ACTIVE else None
+
+
+@dataclass(slots=True)
+class MemoryDatabase:
+    """Everything that is committed. One event loop at a time; commits are plain code and so never interleave.
+
+    ``clock`` stamps what is committed, and outbox leases run on it.
+    """
+
+    clock: Clock
+    symbols: Table[SymbolCode, Symbol] = field(default_factory=lambda: Table("symbol", lambda row: row.code))
+    live_series: Table[SeriesKey, LiveSeries] = field(default_factory=lambda: Table("watched series", lambda row: row.key))
+    candles: dict[SeriesKey, Columns] = field(default_factory=dict)
+    signals: Table[SignalId, Signal] = field(
+        default_factory=lambda: Table(
+            "signal",
+            lambda row: row.id,
+            unique=lambda row: (row.symbol, row.timeframe, row.decision_candle, row.model_version_id),
+            group=_active_in,
+            position=lambda row: Position(row.issued_at, row.id),
+        )
+    )
+    decisions: Table[DecisionId, Decision] = field(
+        default_factory=lambda: Table(
+            "decision",
+            lambda row: row.id,
+            unique=lambda row: (row.symbol, row.timeframe, row.candle),
+            position=lambda row: Position(row.decided_at, row.id),
+        )
+    )
+    models: Table[ModelId, Model] = field(
+        default_factory=lambda: Table(
+            "model",
+            lambda row: row.id,
+            unique=lambda row: (row.symbol, row.timeframe, row.horizon),
+            position=lambda row: Position(row.created_at, row.id),
+        )
+    )
+    model_versions: Table[ModelVersionId, ModelVersion] = field(
+        default_factory=lambda: Table(
+            "model version",
+            lambda row: row.id,
+            unique=lambda row: (row.model_id, row.number),
+            group=lambda row: row.model_id,
+        )
+    )
+    forecasts: Table[ForecastId, Forecast] = field(
+        default_factory=lambda: Table("forecast", lambda row: row.id, unique=lambda row: (row.symbol, row.timeframe, row.candle))
+    )
+    api_keys: Table[ApiKeyId, ApiKey] = field(
+        default_factory=lambda: Table("API key", lambda row: row.id, position=lambda row: Position(row.created_at, row.id))
+    )
+    tickets: dict[bytes, tuple[Actor, datetime]] = field(default_factory=dict)
+    outbox: OutboxRows = field(default_factory=OutboxRows)
+    causes: dict[Cause, None] = field(default_factory=dict)
+
+
+class MemoryUnit:
+    """One transaction: enter, change, and on a clean exit check everything before anything is applied."""
+
+    def __init__(self, database: MemoryDatabase, ids: IdGenerator, actor: Actor) -> None:
+        self.database = database
+        self.actor = actor
+        self._ids = ids
+        self._stages: list[Staged[Any, Any] | StagedCandles] = []
+        self._events: list[DomainEvent] = []
+
+    def stage(self, table: Table[K, A]) -> Staged[K, A]:
+        staged = Staged(table)
+        self._stages.append(staged)
+        return staged
+
+    def stage_candles(self, staged: StagedCandles) -> StagedCandles:
+        self._stages.append(staged)
+        return staged
+
+    def announce(self, *events: DomainEvent) -> None:
+        self._events.extend(events)
+
+    def save(self, staged: Staged[Any, A], row: A) -> A:
+        saved = staged.save(row)
+        self._events.extend(row.pending_events)
+        return saved
+
+    async def __aenter__(self) -> Self:
+        self._refuse_known_cause()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            self._commit()
+
+    def _refuse_known_cause(self) -> None:
+        cause = self.actor.cause
+        if cause is not None and cause in self.database.causes:
+            raise AlreadyHandled(f"{cause.handler} has handled event {cause.event_id} before")
+
+    def _commit(self) -> None:
+        database = self.database
+        self._refuse_known_cause()
+        for staged in self._stages:
+            staged.check()
+        for staged in self._stages:
+            staged.apply()
+        if self.actor.cause is not None:
+            database.causes[self.actor.cause] = None
+            if len(database.causes) > REMEMBERED_CAUSES:
+                del database.causes[next(iter(database.causes))]
+        if self._events:
+            database.outbox.append(map(self._recorded, self._events), at=database.clock.now())
+
+    def _recorded(self, event: DomainEvent) -> RecordedEvent:
+        return RecordedEvent(id=EventId(self._ids.new_id()), trace_id=self.actor.trace_id, event=event)
+
+
+U = TypeVar("U", bound=MemoryUnit)
+
+
+class MemoryUnits(Generic[U]):
+    """Opens units of one context."""
+
+    unit: type[U]
+
+    def __init__(self, database: MemoryDatabase, ids: IdGenerator) -> None:
+        self._database = database
+        self._ids = ids
+
+    def __call__(self, actor: Actor) -> U:
+        return self.unit(self._database, self._ids, actor)
+
+
+class Stored(Generic[K, A]):
+    """What the repositories of one unit share."""
+
+    __slots__ = ("_staged", "_unit")
+
+    def __init__(self, unit: MemoryUnit, table: Table[K, A]) -> None:
+        self._unit = unit
+        self._staged = unit.stage(table)
+
+    async def save(self, row: A) -> A:
+        return self._unit.save(self._staged, row)

@@ -1,0 +1,180 @@
+"""Committed rows, and what one unit of work wants to change in them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from tradingcore.kernel.aggregate import Aggregate
+from tradingcore.kernel.errors import StaleVersion
+from tradingcore.kernel.page import PageRequest, Position
+
+K = TypeVar("K", bound=Hashable)
+A = TypeVar("A", bound=Aggregate)
+
+
+class Table(Generic[K, A]):
+    """Rows of one kind by key. ``unique`` is a second key, ``group`` files rows for a look-up, ``position`` orders a list."""
+
+    __slots__ = ("_ordered", "group", "groups", "key", "name", "position", "rows", "unique", "unique_rows")
+
+    def __init__(
+        self,
+        name: str,
+        key: Callable[[A], K],
+        *,
+        unique: Callable[[A], Hashable] | None = None,
+        group: Callable[[A], Hashable | None] | None = None,
+        position: Callable[[A], Position] | None = None,
+    ) -> None:
+        self.name = name
+        self.key = key
+        self.unique = unique
+        self.group = group
+        self.position = position
+        self.rows: dict[K, A] = {}
+        self.unique_rows: dict[Hashable, K] = {}
+        self.groups: dict[Hashable, dict[K, A]] = {}
+        self._ordered: list[tuple[Position, K]] = []
+
+    def put(self, key: K, row: A) -> None:
+        self.remove(key)
+        self.rows[key] = row
+        if self.unique is not None:
+            self.unique_rows[self.unique(row)] = key
+        if self.group is not None and (group := self.group(row)) is not None:
+            self.groups.setdefault(group, {})[key] = row
+        if self.position is not None:
+            insort(self._ordered, (self.position(row), key), key=_sort_key)
+
+    def remove(self, key: K) -> None:
+        row = self.rows.pop(key, None)
+        if row is None:
+            return
+        if self.unique is not None:
+            del self.unique_rows[self.unique(row)]
+        if self.group is not None and (group := self.group(row)) is not None:
+            del self.groups[group][key]
+        if self.position is not None:
+            del self._ordered[bisect_left(self._ordered, _order(self.position(row)), key=_sort_key)]
+
+    def newest_first(self, request: PageRequest, keep: Callable[[A], bool]) -> Sequence[A]:
+        """At most ``limit + 1`` rows, nearest first, as `page_from` takes them."""
+        found: list[A] = []
+        for index in self._indexes(request):
+            row = self.rows[self._ordered[index][1]]
+            if keep(row):
+                found.append(row)
+                if len(found) > request.limit:
+                    break
+        return found
+
+    def _indexes(self, request: PageRequest) -> Iterable[int]:
+        if request.before is not None:
+            return range(bisect_right(self._ordered, _order(request.before), key=_sort_key), len(self._ordered))
+        stop = len(self._ordered)
+        if request.after is not None:
+            stop = bisect_left(self._ordered, _order(request.after), key=_sort_key)
+        return range(stop - 1, -1, -1)
+
+
+def _order(position: Position) -> tuple[datetime, UUID]:
+    return (position.at, position.id)
+
+
+def _sort_key(entry: tuple[Position, object]) -> tuple[datetime, UUID]:
+    return _order(entry[0])
+
+
+class Staged(Generic[K, A]):
+    """One unit's view of a table: what is committed, under what the unit changed. Nothing is shared before `apply`."""
+
+    __slots__ = ("_deleted", "_expected", "_put", "_table", "_unique")
+
+    def __init__(self, table: Table[K, A]) -> None:
+        self._table = table
+        self._put: dict[K, A] = {}
+        self._unique: dict[Hashable, K] = {}
+        self._expected: dict[K, int] = {}
+        self._deleted: set[K] = set()
+
+    def find(self, key: K) -> A | None:
+        row = self._put.get(key)
+        if row is not None or key in self._deleted:
+            return row
+        return self._table.rows.get(key)
+
+    def find_unique(self, value: Hashable) -> A | None:
+        key = self._unique.get(value)
+        if key is None:
+            key = self._table.unique_rows.get(value)
+        return None if key is None else self.find(key)
+
+    def save(self, row: A) -> A:
+        """Stage an insert (version 0) or an update. Raises `StaleVersion` when somebody was faster."""
+        table = self._table
+        key = table.key(row)
+        current = self.find(key)
+        if row.version != (0 if current is None else current.version):
+            raise self._stale(key)
+        if table.unique is not None:
+            value = table.unique(row)
+            holder = self.find_unique(value)
+            if holder is not None and table.key(holder) != key:
+                raise self._stale(value)
+            self._unique[value] = key
+        if key not in self._put:
+            self._expected[key] = row.version
+        saved = row.saved()
+        self._put[key] = saved
+        return saved
+
+    def delete(self, keys: Iterable[K]) -> int:
+        count = 0
+        for key in keys:
+            count += 1
+            row = self._put.pop(key, None)
+            if row is not None and self._table.unique is not None:
+                self._unique.pop(self._table.unique(row), None)
+            self._expected.pop(key, None)
+            self._deleted.add(key)
+        return count
+
+    def __iter__(self) -> Iterator[A]:
+        for key, row in self._table.rows.items():
+            if key not in self._put and key not in self._deleted:
+                yield row
+        yield from self._put.values()
+
+    def in_group(self, group: Hashable) -> Sequence[A]:
+        table = self._table
+        committed = table.groups.get(group, {})
+        if not self._put and not self._deleted:
+            return list(committed.values())
+        assert table.group is not None
+        own = [row for row in self._put.values() if table.group(row) == group]
+        return [row for key, row in committed.items() if key not in self._put and key not in self._deleted] + own
+
+    def check(self) -> None:
+        """Raise `StaleVersion` when another unit committed a row that this one was built on."""
+        table = self._table
+        for key, expected in self._expected.items():
+            committed = None if key in self._deleted else table.rows.get(key)
+            if (0 if committed is None else committed.version) != expected:
+                raise self._stale(key)
+        for value, key in self._unique.items():
+            holder = table.unique_rows.get(value)
+            if holder is not None and holder != key and holder not in self._deleted:
+                raise self._stale(value)
+
+    def apply(self) -> None:
+        for key in self._deleted:
+            self._table.remove(key)
+        for key, row in self._put.items():
+            self._table.put(key, row)
+
+    def _stale(self, what: object) -> StaleVersion:
+        return StaleVersion(f"{self._table.name} {what} was saved by somebody else meanwhile: read it again")
