@@ -56,7 +56,7 @@ class DatabaseAddress:
         )
 
     def as_user(self, user: str, password: str) -> DatabaseAddress:
-        return replace(self, user=user, password=password)
+        return replace(self, user=str(user), password=password)  # asyncpg takes no subclass of str
 
     def in_database(self, database: str) -> DatabaseAddress:
         return replace(self, database=database)

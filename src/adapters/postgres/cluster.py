@@ -26,6 +26,7 @@ from typing import Final
 from adapters.postgres.address import DatabaseAddress
 from adapters.postgres.binaries import Binaries, find_binaries
 from adapters.postgres.errors import ServerMisconfigured, ServerUnavailable, StorageFull
+from adapters.postgres.files import write_private
 from adapters.postgres.launch import Launcher, find_launcher
 from adapters.postgres.postmaster import Postmaster, disarm_stale_lock, find_postmaster
 
@@ -273,6 +274,7 @@ class EmbeddedCluster:
             "timezone": "UTC",
             "log_timezone": "UTC",
             "log_min_error_statement": "panic",  # an ERROR would put the statement, and with it people's data, into the log
+            "log_error_verbosity": "terse",  # and so would its DETAIL
             "log_checkpoints": "off",
             "jit": "off",
         }
@@ -311,17 +313,6 @@ class EmbeddedCluster:
         server = find_postmaster(self._data)
         if server is not None:
             server.stop()
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
-    incoming = path.with_name(path.name + ".incoming")
-    incoming.unlink(missing_ok=True)
-    with os.fdopen(os.open(incoming, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    incoming.replace(path)
 
 
 def _data_major(data: Path) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tradingcore.kernel.errors import InvalidInput, RuleViolation, Unavailable
+from tradingcore.kernel.errors import InvalidInput, RuleViolation, TradingCoreError, Unavailable
 
 
 class ServerUnavailable(Unavailable):
@@ -37,3 +37,10 @@ class UnsafeRole(RuleViolation):
 
     code = "storage.unsafe_role"
     title = "Unsafe database role"
+
+
+class StorageFault(TradingCoreError):
+    """The database refused a statement that the program should not have sent: a bug, not the caller's mistake."""
+
+    code = "storage.fault"
+    title = "Internal error"

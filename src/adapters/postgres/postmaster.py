@@ -31,7 +31,7 @@ class Postmaster:
         return self.status == "ready"
 
     def stop(self) -> None:
-        """Ask for a fast shutdown and wait until the process is gone; insist if it takes too long (that is safe: the log replays)."""
+        """Ask for a fast shutdown and wait until the process is gone; insist if it takes too long, as the log replays."""
         for number, patience in ((signal.SIGINT, _FAST_STOP_SECONDS), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0)):
             try:
                 os.kill(self.pid, number)

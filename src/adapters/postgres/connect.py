@@ -1,0 +1,39 @@
+"""Single connections of the administrator and of operators, apart from the engines that serve."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import asyncpg
+
+from adapters.postgres.address import DatabaseAddress
+from adapters.postgres.errors import ServerUnavailable
+
+_CONNECT_SECONDS: Final = 5.0
+
+
+@asynccontextmanager
+async def connected(address: DatabaseAddress, *, application: str = "tradingcore") -> AsyncIterator[Any]:
+    """Yield an asyncpg connection. Raises `ServerUnavailable` when the server is away or refuses the login."""
+    try:
+        connection = await asyncpg.connect(
+            **address.connect_arguments(), timeout=_CONNECT_SECONDS, server_settings={"application_name": application}
+        )
+    except asyncpg.InvalidCatalogNameError:
+        raise
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InsufficientPrivilegeError) as error:
+        raise ServerUnavailable(f"{address.display} refuses the login: {error}") from None
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        reason = str(error) or "no answer in time"
+        raise ServerUnavailable(f"{address.display} cannot be reached: {reason}") from None
+    try:
+        yield connection
+    finally:
+        try:
+            await connection.close(timeout=_CONNECT_SECONDS)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, asyncio.CancelledError):
+            connection.terminate()
+            raise

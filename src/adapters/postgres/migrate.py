@@ -1,0 +1,164 @@
+"""Brings a database to the revision that this version of the program needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from adapters.postgres.address import DatabaseAddress
+from adapters.postgres.connect import connected
+from adapters.postgres.engine import EngineSettings, create_engine, translated
+from adapters.postgres.errors import SchemaOutdated, ServerMisconfigured, ServerUnavailable
+from adapters.postgres.roles import DatabaseRole, RolePasswords, ensure_roles, prepare_database
+
+_OLDEST_SERVER: Final = 15
+_LOCK: Final = 7_361_002
+_WAIT_FOR_OTHERS: Final = "300s"
+# A step that waits longer for a table would make every request on that table wait behind it.
+_LOCK_TIMEOUT: Final = "2s"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One step of the schema."""
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaStatus:
+    """``current`` is ``None`` for a database that was never migrated. ``is_known`` is false for one that a newer program made."""
+
+    current: str | None
+    head: str
+    pending: tuple[Revision, ...]
+    is_known: bool = True
+
+    @property
+    def is_current(self) -> bool:
+        return self.current == self.head
+
+
+class Migrator:
+    """Runs the revisions in ``migrations`` on one database.
+
+    ``administrator`` creates the database, the roles and their grants, and is used by `up` alone; the revisions run as
+    ``tc_migrator``, which becomes ``tc_owner``; everything else connects with its own role.
+    """
+
+    def __init__(self, administrator: DatabaseAddress, passwords: RolePasswords) -> None:
+        self._administrator = administrator
+        self._passwords = passwords
+        self._scripts = ScriptDirectory(str(migrations_folder()))
+
+    def address(self, role: DatabaseRole) -> DatabaseAddress:
+        """Return where ``role`` connects. Raises `SchemaOutdated` before the first migration."""
+        return self._administrator.as_user(role, self._passwords.read()[role])
+
+    async def up(self, *, target: str = "head") -> SchemaStatus:
+        """Migrate to ``target`` and return the status after it. Safe to repeat, to kill and to run several times at once.
+
+        Each revision is one transaction together with its mark in ``public.alembic_version``.
+        """
+        try:
+            await self._prepare()
+        except asyncpg.InsufficientPrivilegeError as error:
+            raise ServerMisconfigured(
+                f"{self._administrator.user} may not prepare the database ({error}): give the address of an administrator, "
+                "who can create roles with BYPASSRLS"
+            ) from None
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            raise ServerUnavailable(f"{self._administrator.display} could not be prepared: {error}") from None
+        settings = EngineSettings(application="tradingcore-migrate", pool_size=1, statement_seconds=0, lock_seconds=0)
+        engine = create_engine(self.address(DatabaseRole.MIGRATOR), settings)
+        try:
+            with translated():
+                async with engine.connect() as connection:
+                    await connection.run_sync(self._upgrade, target)
+        except DBAPIError as error:
+            raise ServerUnavailable(f"the migration stopped, nothing of the failed step was kept: {error.orig}") from error
+        finally:
+            await engine.dispose()
+        return await self.status()
+
+    async def status(self) -> SchemaStatus:
+        """Compare the database with the revisions of this program."""
+        head = self._scripts.get_current_head()
+        assert head is not None
+        current = await self._current()
+        known = {script.revision: Revision(script.revision, script.doc) for script in self._scripts.walk_revisions()}
+        if current is not None and current not in known:
+            return SchemaStatus(current=current, head=head, pending=(), is_known=False)
+        waiting = [script for script in self._scripts.iterate_revisions(head, current or "base") if script.revision != current]
+        return SchemaStatus(current=current, head=head, pending=tuple(known[one.revision] for one in reversed(waiting)))
+
+    async def check(self) -> SchemaStatus:
+        """Return the status. Raises `SchemaOutdated`, saying what to run, unless the database is at the head."""
+        status = await self.status()
+        if not status.is_known:
+            raise SchemaOutdated(
+                f"the database is at revision {status.current}, which this version of tradingcore does not know: update tradingcore"
+            )
+        if not status.is_current:
+            where = f"at revision {status.current}" if status.current else "empty"
+            raise SchemaOutdated(
+                f"the database is {where} and {len(status.pending)} revisions behind {status.head}: run tradingcore migrate up"
+            )
+        return status
+
+    async def _current(self) -> str | None:
+        try:
+            address = self.address(DatabaseRole.API)
+        except SchemaOutdated:
+            return None
+        try:
+            async with connected(address, application="tradingcore-migrate") as connection:
+                revision = await connection.fetchval("select version_num from public.alembic_version")
+                return None if revision is None else str(revision)
+        except (asyncpg.InvalidCatalogNameError, asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
+            return None
+
+    async def _prepare(self) -> None:
+        async with connected(self._administrator.in_database("postgres"), application="tradingcore-migrate") as server:
+            if server.get_server_version().major < _OLDEST_SERVER:
+                raise ServerMisconfigured(
+                    f"the server is PostgreSQL {server.get_server_version().major}, {_OLDEST_SERVER} or newer is needed"
+                )
+            await ensure_roles(server, self._passwords)
+            name = self._administrator.database
+            if not await server.fetchval("select exists (select from pg_database where datname = $1)", name):
+                quoted = await server.fetchval("select quote_ident($1)", name)
+                await server.execute(f"create database {quoted} template template0 encoding 'UTF8'")
+            async with connected(self._administrator, application="tradingcore-migrate") as database:
+                await prepare_database(database)
+
+    def _upgrade(self, connection: Connection, target: str) -> None:
+        # The locks of a session outlive its transactions and end with the process: a killed migration blocks nobody.
+        connection.execute(text(f"set lock_timeout = '{_WAIT_FOR_OTHERS}'"))
+        connection.execute(text(f"select pg_advisory_lock({_LOCK})"))
+        connection.execute(text(f"set role {DatabaseRole.OWNER}"))
+        connection.execute(text(f"set lock_timeout = '{_LOCK_TIMEOUT}'"))
+        connection.commit()
+        command.upgrade(_configuration(connection), target)
+
+
+def migrations_folder() -> Path:
+    """Return the folder of the revisions: beside this module in an installed package, at the top of a checkout."""
+    installed = Path(__file__).parent / "migrations"
+    return installed if (installed / "env.py").is_file() else Path(__file__).parents[3] / "migrations"
+
+
+def _configuration(connection: Connection) -> Config:
+    configuration = Config()
+    configuration.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
+    configuration.attributes["connection"] = connection
+    return configuration
