@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import ClassVar
 
 from tradingcore.kernel.authz import Actor, Permission
@@ -13,7 +14,7 @@ from tradingcore.kernel.ports import UnitOfWorkFactory
 from tradingcore.kernel.use_case import UseCase
 from tradingcore.trading.model.live_series import LiveSeries
 from tradingcore.trading.ports import FeedCandle, MarketDataFeed, TradingUnitOfWork
-from tradingcore.trading.sessions import expected_opens_between
+from tradingcore.trading.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +60,11 @@ class CloseCandle(UseCase[CloseCandleCommand, CloseCandleResult]):
                 return CloseCandleResult(taken=0, missing=0)
             missing = 0
             fresh = [item for item in filled or () if not series.has_passed(item.open_time)]
-            if series.last_closed is not None:
+            if series.last_closed is not None and candle.open_time > key.timeframe.close_of(series.last_closed):
                 symbol = await unit.symbols.get(key.symbol)
-                expected = expected_opens_between(symbol.calendar, key.timeframe, after=series.last_closed, before=candle.open_time)
-                missing = max(0, expected - len(fresh))
+                sessions = Sessions(symbol.calendar, key.timeframe)
+                opens = [series.last_closed, *(item.open_time for item in fresh), candle.open_time]
+                missing = sum(sessions.missing_between(before, after) for before, after in pairwise(opens))
                 if missing and filled is None:
                     return series.last_closed
             taken = [*fresh, candle]

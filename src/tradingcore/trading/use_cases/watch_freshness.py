@@ -14,7 +14,7 @@ from tradingcore.trading.model.live_series import Freshness
 from tradingcore.trading.policies import patience_for
 from tradingcore.trading.ports import TradingUnitOfWork
 from tradingcore.trading.queries import TradingQueries
-from tradingcore.trading.sessions import expected_opens_between
+from tradingcore.trading.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class WatchFreshness(UseCase[WatchFreshnessCommand, Sequence[SeriesKey]]):
                 continue
             # A candle is due when it should have closed, and patience with its feed is over.
             due_before = now - patience_for(key.timeframe) - key.timeframe.duration
-            overdue = expected_opens_between(calendars[key.symbol], key.timeframe, after=series.last_closed, before=due_before)
+            overdue = Sessions(calendars[key.symbol], key.timeframe).missing_between(series.last_closed, due_before)
             if overdue:
                 async with self.uow(actor) as unit:
                     current = await unit.live_series.find(key)

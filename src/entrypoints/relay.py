@@ -1,0 +1,150 @@
+"""The outbox relay: takes committed events to the reactions that wait for them, at least once and in order per key."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+
+from tradingcore.kernel.authz import Actor, Cause
+from tradingcore.kernel.errors import AlreadyHandled, Unavailable
+from tradingcore.kernel.ports import ClaimedEvent, Outbox
+from tradingcore.processes.reaction import Reaction
+
+LEASE: Final = timedelta(seconds=30)
+POLL: Final = timedelta(seconds=1)
+MOST_ATTEMPTS: Final = 8
+FIRST_DELAY_SECONDS: Final = 0.2
+LONGEST_DELAY_SECONDS: Final = 60.0
+
+_log = structlog.get_logger("relay")
+
+
+class Relay:
+    """Runs until `stop`; what it holds when it is killed is delivered again after the lease.
+
+    ``concurrency`` bounds how many events, each of another ordering key, are handled at a time.
+    """
+
+    def __init__(self, outbox: Outbox, reactions: Sequence[Reaction[Any]], *, concurrency: int = 16) -> None:
+        self._outbox = outbox
+        self._reactions: dict[str, list[Reaction[Any]]] = defaultdict(list)
+        for reaction in reactions:
+            self._reactions[reaction.reacts_to.type].append(reaction)
+        self._concurrency = concurrency
+        self._stopping = False
+        self._progress = asyncio.Event()
+        self._handled: list[ClaimedEvent] = []
+        self._running: set[asyncio.Task[None]] = set()
+        self.delivered = 0
+
+    def stop(self) -> None:
+        """Take no more; `run` returns when what is under way has ended."""
+        self._stopping = True
+        self._progress.set()
+
+    async def run(self) -> None:
+        """Deliver until stopped. A storage that is away is waited for."""
+        while not self._stopping:
+            try:
+                if not await self._step():
+                    await self._sleep()
+            except Unavailable as error:
+                _log.warning("outbox_unavailable", error=str(error))
+                await asyncio.sleep(POLL.total_seconds())
+        await self._finish()
+
+    async def drain(self) -> int:
+        """Deliver until nothing is due and return how many events that were: for tests, notebooks and one-shot commands."""
+        before = self.delivered
+        while await self._step() or self._running:
+            if self._running:
+                await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        await self._settle()
+        return self.delivered - before
+
+    async def _step(self) -> bool:
+        """Settle what is done, claim what fits, start it. Says whether anything was claimed."""
+        self._progress.clear()
+        await self._settle()
+        free = self._concurrency - len(self._running)
+        if free <= 0 or self._stopping:
+            return False
+        claimed = await self._outbox.claim(limit=free, lease=LEASE)
+        for event in claimed:
+            task = asyncio.create_task(self._deliver(event))
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+        return bool(claimed)
+
+    async def _sleep(self) -> None:
+        """Until something was committed or handled, or the poll is due."""
+        waits: list[asyncio.Task[Any]] = [asyncio.create_task(self._progress.wait())]
+        if len(self._running) < self._concurrency:
+            waits.append(asyncio.create_task(self._outbox.wait(POLL)))
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        for wait in done:
+            wait.result()
+
+    async def _finish(self) -> None:
+        if self._running:
+            await asyncio.wait(self._running)
+        await self._settle()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._progress.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Not even giving it back worked: the lease runs out and the event is delivered again.
+            _log.warning("delivery_broke_off", error=f"{type(error).__name__}: {error}")
+
+    async def _settle(self) -> None:
+        if self._handled:
+            handled, self._handled = self._handled, []
+            await self._outbox.settle(handled)
+
+    async def _deliver(self, claimed: ClaimedEvent) -> None:
+        recorded = claimed.recorded
+        reactions = self._reactions.get(recorded.event.type, [])
+        outcomes = await asyncio.gather(*(self._react(reaction, claimed) for reaction in reactions), return_exceptions=True)
+        failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        if not failures:
+            self.delivered += 1
+            self._handled.append(claimed)
+            return
+        failure = failures[0]
+        if not isinstance(failure, Exception):
+            raise failure
+        await self._put_back(claimed, failure)
+
+    async def _react(self, reaction: Reaction[Any], claimed: ClaimedEvent) -> None:
+        recorded = claimed.recorded
+        cause = Cause(reaction.name, recorded.id)
+        actor = Actor.system(recorded.trace_id, name=reaction.name, cause=cause)
+        try:
+            await reaction.react(actor, recorded.event, recorded)
+        except AlreadyHandled:
+            _log.debug("event_already_handled", handler=reaction.name, event_id=str(recorded.id))
+
+    async def _put_back(self, claimed: ClaimedEvent, failure: Exception) -> None:
+        recorded = claimed.recorded
+        error = f"{type(failure).__name__}: {failure}"
+        facts = {"event_id": str(recorded.id), "type": recorded.event.type, "trace_id": recorded.trace_id, "error": error}
+        if claimed.attempt >= MOST_ATTEMPTS and not isinstance(failure, Unavailable):
+            _log.error("event_parked", attempts=claimed.attempt, **facts)
+            await self._outbox.park(claimed, error=error)
+            return
+        delay = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(claimed.attempt, 16))
+        delay *= random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+        _log.warning("event_delayed", attempts=claimed.attempt, delay_seconds=round(delay, 3), **facts)
+        await self._outbox.retry(claimed, delay=timedelta(seconds=delay), error=error)

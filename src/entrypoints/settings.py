@@ -1,0 +1,239 @@
+"""The only reader of the environment. Defaults < TOML file < environment < flags; each value knows where it came from.
+
+Environment names are ``TRADINGCORE__SECTION__KEY`` (``TRADINGCORE__HTTP__PORT``) and ``TRADINGCORE__KEY`` at the top level.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from tradingcore.kernel.errors import InvalidInput
+
+PREFIX: Final = "TRADINGCORE__"
+WEAK_SECRETS: Final = frozenset({"changeme", "change-me", "secret", "password", "test", "example", "tradingcore"})
+SHORTEST_SECRET: Final = 32
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HttpSection(Section):
+    """Where the API listens and who may call it from a browser."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free port")
+    allowed_origins: tuple[str, ...] = ()
+    docs: bool = True
+    shutdown_seconds: int = Field(default=20, ge=1, le=600)
+
+
+class DatabaseSection(Section):
+    """How PostgreSQL is reached and used. Passwords of the login roles are generated into the data folder unless given here."""
+
+    binaries: Path | None = Field(default=None, description="folder with initdb and postgres, before the wheel's own")
+    port: int = Field(default=0, ge=0, le=65535, description="of the embedded server; 0 takes a free one")
+    durable: bool = Field(default=True, description="off risks data at a crash; for tests")
+    pool_size: int = Field(default=8, ge=1, le=200)
+    api_password: SecretStr | None = None
+    worker_password: SecretStr | None = None
+    system_password: SecretStr | None = None
+
+
+class StreamSection(Section):
+    """``storage`` keeps the stream in the storage; a ``redis://`` address keeps it in Redis Streams."""
+
+    log: str = "storage"
+
+    @field_validator("log")
+    @classmethod
+    def _known_log(cls, value: str) -> str:
+        if value != "storage" and not value.startswith(("redis://", "rediss://")):
+            raise ValueError("must be storage or a redis:// address")
+        return value
+
+
+class WorkerSection(Section):
+    concurrency: int = Field(default=16, ge=1, le=256, description="events handled at a time, each of another series")
+
+
+class LogSection(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = Field(default="auto", description="auto: console on a terminal, else JSON lines")
+
+
+class SecretsSection(Section):
+    """Generated into the data folder unless given. Weak or sample values are refused outside development."""
+
+    cursor_key: SecretStr | None = Field(default=None, description="signs page cursors")
+    pseudonym_key: SecretStr | None = Field(default=None, description="keys the hash that stands for a user in logs")
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    environment: Environment = Environment.DEVELOPMENT
+    data_dir: Path = Field(default_factory=lambda: default_data_dir())
+    storage: str = Field(default="embedded", description="embedded, memory or a postgresql:// address")
+    http: HttpSection = HttpSection()
+    database: DatabaseSection = DatabaseSection()
+    stream: StreamSection = StreamSection()
+    worker: WorkerSection = WorkerSection()
+    log: LogSection = LogSection()
+    secrets: SecretsSection = SecretsSection()
+
+    @field_validator("storage")
+    @classmethod
+    def _known_storage(cls, value: str) -> str:
+        if value not in ("embedded", "memory") and not value.startswith(("postgresql://", "postgres://")):
+            raise ValueError("must be embedded, memory or a postgresql:// address")
+        return value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _whole_path(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _strong_secrets(self) -> Self:
+        if self.environment is Environment.DEVELOPMENT:
+            return self
+        for name, value in self.secrets:
+            if isinstance(value, SecretStr):
+                text = value.get_secret_value()
+                if len(text) < SHORTEST_SECRET or text.lower() in WEAK_SECRETS or len(set(text)) < 8:
+                    raise ValueError(f"secrets.{name} is too weak: give at least {SHORTEST_SECRET} random characters")
+        return self
+
+    @property
+    def storage_kind(self) -> Literal["memory", "postgres"]:
+        return "memory" if self.storage == "memory" else "postgres"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is the library's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # `load` merges the sources itself, so that it can tell where each value came from.
+        return (init_settings,)
+
+
+class ConfigurationError(InvalidInput):
+    """The configuration cannot be used; the message names the value, where it came from and what is allowed."""
+
+    code = "configuration"
+    title = "Configuration error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedSettings:
+    """``origins`` maps a dotted name (``http.port``) to where its value came from; names that it lacks are defaults."""
+
+    values: Settings
+    origins: Mapping[str, str]
+
+
+def default_data_dir() -> Path:
+    """The user's data folder for this program, by the platform's convention."""
+    if sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    elif sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "tradingcore"
+
+
+def is_colour_unwanted() -> bool:
+    """NO_COLOR, as users set it."""
+    return bool(os.environ.get("NO_COLOR"))
+
+
+def child_environment() -> dict[str, str]:
+    """What a child process of ours inherits."""
+    return dict(os.environ)
+
+
+def load(*, file: Path | None = None, flags: Mapping[str, Any] | None = None) -> LoadedSettings:
+    """Read every source. Raises `ConfigurationError`."""
+    origins: dict[str, str] = {}
+    merged: dict[str, Any] = {}
+    for source, values in (
+        (f"file {file}", _from_file(file)),
+        ("environment", _from_environment()),
+        ("flag", {name: value for name, value in (flags or {}).items() if value is not None}),
+    ):
+        for name in _leaves(values):
+            origins[name] = f"environment {PREFIX}{name.upper().replace('.', '__')}" if source == "environment" else source
+        _merge(merged, values)
+    try:
+        return LoadedSettings(values=Settings(**merged), origins=origins)
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(_explain(item, origins) for item in error.errors())) from None
+
+
+def _from_file(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the configuration file {file}: {error.strerror or error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"the configuration file {file} is not valid TOML: {error}") from None
+
+
+def _from_environment() -> dict[str, Any]:
+    known = {name.upper() for name in Settings.model_fields}
+    for variable in os.environ:
+        if variable.startswith(PREFIX) and variable.removeprefix(PREFIX).split("__")[0].upper() not in known:
+            raise ConfigurationError(f"the environment variable {variable} matches no setting; see `tradingcore config schema`")
+    try:
+        values: dict[str, Any] = EnvSettingsSource(Settings)()
+    except ValueError as error:
+        raise ConfigurationError(f"a setting in the environment cannot be read: {error}") from None
+    return values
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def _merge(target: dict[str, Any], values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        if isinstance(value, Mapping) and isinstance(target.get(name), dict):
+            _merge(target[name], value)
+        else:
+            target[name] = dict(value) if isinstance(value, Mapping) else value
+
+
+def _explain(item: Any, origins: Mapping[str, str]) -> str:
+    name = ".".join(str(part) for part in item["loc"]) or "configuration"
+    message = item["msg"].removeprefix("Value error, ")
+    received = "" if "key" in name or "password" in name or not item["loc"] else f", was {item['input']!r}"
+    return f"{name} ({origins.get(name, 'default')}): {message[:1].lower()}{message[1:]}{received}"
