@@ -1,4 +1,4 @@
-from tradingcore.kernel.errors import Conflict, InvalidInput, NotFound, RuleViolation
+from tradingcore.kernel.errors import Conflict, InvalidInput, NotFound, RuleViolation, Unavailable
 
 
 class SymbolNotFound(NotFound):
@@ -16,6 +16,11 @@ class CandlesNotFound(NotFound):
     title = "No candles"
 
 
+class SymbolExists(Conflict):
+    code = "trading.symbol_exists"
+    title = "Symbol exists"
+
+
 class CandleConflict(Conflict):
     """A different candle is stored for the same open time."""
 
@@ -28,6 +33,13 @@ class CandleFileUnreadable(InvalidInput):
 
     code = "trading.candle_file_unreadable"
     title = "Candle file unreadable"
+
+
+class CandleFileNotWritable(Unavailable):
+    """The file cannot be written: no permission, no such folder, a full disk. Nothing of it is left behind."""
+
+    code = "trading.candle_file_not_writable"
+    title = "Candle file not writable"
 
 
 class SignalNotActive(RuleViolation):

@@ -201,6 +201,27 @@ class CandleSource(Protocol):
     def chunks(self, key: SeriesKey) -> AsyncIterator[CandleChunk]: ...
 
 
+class RejectSink(Protocol):
+    """Takes every rejected row of an import, where a report keeps the first few only."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def reject(self, rows: Sequence[RejectedRow]) -> None:
+        """Keep them. Raises `CandleFileNotWritable`."""
+
+
+class CandleSink(Protocol):
+    """A file or another place outside that candles are exported to."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def write(self, key: SeriesKey, chunks: AsyncIterator[CandleSeries]) -> int:
+        """Write all chunks and return the number of candles. All or nothing: when it fails, or the iterator raises, what was there
+        before is still there. Raises `CandleFileNotWritable`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedCandle:
     """A closed candle as a feed delivers it. ``received_at`` is on the feed's own clock: a replay lives in the past."""
