@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Kernel = TypeVar("Kernel", bound=Callable[..., None])
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+
+def compiled(kernel: Kernel) -> Kernel:
+    """Compile on first use and keep the machine code on disk.
+
+    ``fastmath`` is off, so that equal inputs give equal bits; the GIL is released; a division by zero is not an exception.
+    numba keeps the code beside the source, or in the user's cache folder where that is read-only. It forgets code when the
+    kernel's own file changes, not when another file does: a kernel therefore calls no kernel of another module.
+    """
+    return cast(Kernel, njit(cache=True, nogil=True, fastmath=False, error_model="numpy")(kernel))
+
+
+def viewed(column: memoryview) -> NDArray[Any]:
+    """The column as a read-only array that shares its memory."""
+    return np.asarray(column)

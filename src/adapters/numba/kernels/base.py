@@ -1,0 +1,130 @@
+"""What the other kernels start from: log prices of each candle and running sums of them."""
+
+from __future__ import annotations
+
+from math import log
+from typing import Final
+
+from adapters.numba.compiled import Floats, compiled
+
+# Rows of ``candle`` below.
+RETURN: Final = 0
+HIGH: Final = 1
+LOW: Final = 2
+CLOSE: Final = 3
+TRUE_RANGE: Final = 4
+CANDLE_ROWS: Final = 5
+
+# Rows of ``head`` and ``tail`` below.
+SUM_RETURN: Final = 0
+SUM_SQUARE: Final = 1
+SUM_CUBE: Final = 2
+SUM_FOURTH: Final = 3
+SUM_LAGGED: Final = 4
+SUM_UPSIDE: Final = 5
+SUM_RANGE: Final = 6
+SUM_BODY: Final = 7
+SUM_ROGERS_SATCHELL: Final = 8
+SUM_VOLUME: Final = 9
+SUM_ROWS: Final = 10
+
+_MOST_VOLUME: Final = 1e100
+
+
+@compiled
+def decompose(
+    open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats, candle: Floats, head: Floats, tail: Floats
+) -> None:
+    """Fill ``candle`` (CANDLE_ROWS, n) and the running sums ``head`` and ``tail`` (SUM_ROWS, n + 1).
+
+    ``candle`` holds ln(C/C_prev), ln(H/O), ln(L/O), ln(C/O) and the log true range. The sum of candles i-w+1..i is
+    ``(head[i+1] - head[i+1-w]) + (tail[i+1] - tail[i+1-w])``: the tail holds what each addition rounded off (Knuth's two-sum),
+    so a window's sum depends neither on where the series began nor on what was in it before, to 1e-30 of the running sum.
+    """
+    n = len(close)
+    term = head[:, 0].copy()
+    before = 0.0
+    for q in range(SUM_ROWS):
+        head[q, 0] = 0.0
+        tail[q, 0] = 0.0
+    for i in range(n):
+        up = log(high[i] / open_[i])
+        down = log(low[i] / open_[i])
+        body = log(close[i] / open_[i])
+        change = 0.0
+        gap = 0.0
+        if i > 0:
+            change = log(close[i] / close[i - 1])
+            gap = change - body
+        candle[RETURN, i] = change
+        candle[HIGH, i] = up
+        candle[LOW, i] = down
+        candle[CLOSE, i] = body
+        candle[TRUE_RANGE, i] = max(up, -gap) - min(down, -gap)
+        square = change * change
+        term[SUM_RETURN] = change
+        term[SUM_SQUARE] = square
+        term[SUM_CUBE] = square * change
+        term[SUM_FOURTH] = square * square
+        term[SUM_LAGGED] = change * before
+        term[SUM_UPSIDE] = square if change > 0.0 else 0.0
+        term[SUM_RANGE] = (up - down) * (up - down)
+        term[SUM_BODY] = body * body
+        term[SUM_ROGERS_SATCHELL] = up * (up - body) + down * (down - body)
+        term[SUM_VOLUME] = min(volume[i], _MOST_VOLUME)
+        before = change
+        for q in range(SUM_ROWS):
+            total = head[q, i]
+            larger = total + term[q]
+            virtual = larger - total
+            head[q, i + 1] = larger
+            tail[q, i + 1] = tail[q, i] + ((total - (larger - virtual)) + (term[q] - virtual))
+
+
+@compiled
+def scales(head: Floats, tail: Floats, first: int, day: int, floor: float, scale: Floats) -> None:
+    """Fill ``scale`` with s = sqrt(mean r^2 over D), at least ``floor``, for candles ``first`` and later."""
+    for row in range(len(scale)):
+        stop = first + row + 1
+        start = stop - day
+        total = (head[SUM_SQUARE, stop] - head[SUM_SQUARE, start]) + (tail[SUM_SQUARE, stop] - tail[SUM_SQUARE, start])
+        scale[row] = max(max(total, 0.0) ** 0.5 / day**0.5, floor)
+
+
+@compiled
+def extremes(high: Floats, low: Floats, first: int, window: int, highest: Floats, lowest: Floats) -> None:
+    """Fill the highest high and the lowest low of the last ``window`` candles, for candles ``first`` and later.
+
+    Three comparisons a candle for any window (van Herk 1992, Gil & Werman 1993): blocks of ``window`` candles, a running
+    maximum from each block's start and one from its end; every window is the end of one block and the start of the next.
+    """
+    rows = len(highest)
+    origin = first - window + 1
+    length = rows + window - 1
+    from_end_high = highest.copy()
+    from_end_low = lowest.copy()
+    block = 0
+    while block < rows:
+        last = min(block + window, length) - 1
+        top = high[origin + last]
+        bottom = low[origin + last]
+        for k in range(last, block - 1, -1):
+            top = max(top, high[origin + k])
+            bottom = min(bottom, low[origin + k])
+            if k < rows:
+                from_end_high[k] = top
+                from_end_low[k] = bottom
+        block += window
+    top = high[origin]
+    bottom = low[origin]
+    for k in range(length):
+        if k % window == 0:
+            top = high[origin + k]
+            bottom = low[origin + k]
+        else:
+            top = max(top, high[origin + k])
+            bottom = min(bottom, low[origin + k])
+        row = k - window + 1
+        if row >= 0:
+            highest[row] = max(top, from_end_high[row])
+            lowest[row] = min(bottom, from_end_low[row])

@@ -1,0 +1,131 @@
+"""Group 5: recursive indicators, seeded a fixed number of candles before the first row, and Bollinger bands."""
+
+from __future__ import annotations
+
+from math import log
+from typing import Final
+
+from adapters.numba.compiled import Floats, Integers, Singles, compiled
+from adapters.numba.kernels.base import TRUE_RANGE
+
+ATR: Final = 0
+EMA: Final = 1
+MACD: Final = 4
+RSI: Final = 5
+ADX: Final = 8
+DIRECTION: Final = 9
+RECURSIVE_ROWS: Final = 10
+
+_SETTLED: Final = 1e-12
+_WIDTH_FLOOR: Final = 1e-7
+
+
+@compiled
+def recursive(
+    high: Floats,
+    low: Floats,
+    close: Floats,
+    candle: Floats,
+    start: int,
+    first: int,
+    emas: Integers,
+    rsis: Integers,
+    macd: Integers,
+    wilder: Integers,
+    values: Floats,
+) -> None:
+    """Fill ``values`` (RECURSIVE_ROWS, candles from ``first`` on).
+
+    ATR of log true range, EMAs and MACD histogram in prices, RSI and ADX (0..100), +DI - -DI (-100..100).
+
+    The recursion begins at ``start``: averages with that candle's value, RSI and directional movement with nothing, which
+    cancels in their ratios. Formulas: Wilder, New Concepts in Technical Trading Systems (1978); Appel's MACD as EMA fast -
+    EMA slow.
+    Ratios whose denominator has decayed to ``1e-12`` of the price are 0 (RSI: 50): the market has not moved.
+    """
+    ema_0 = ema_1 = ema_2 = fast = slow = close[start]
+    a_0 = 2.0 / (emas[0] + 1.0)
+    a_1 = 2.0 / (emas[1] + 1.0)
+    a_2 = 2.0 / (emas[2] + 1.0)
+    a_fast = 2.0 / (macd[0] + 1.0)
+    a_slow = 2.0 / (macd[1] + 1.0)
+    a_signal = 2.0 / (macd[2] + 1.0)
+    signal = 0.0
+    gain_0 = gain_1 = gain_2 = loss_0 = loss_1 = loss_2 = 0.0
+    w_0 = 1.0 / rsis[0]
+    w_1 = 1.0 / rsis[1]
+    w_2 = 1.0 / rsis[2]
+    w_atr = 1.0 / wilder[0]
+    w_dir = 1.0 / wilder[1]
+    atr = candle[TRUE_RANGE, start]
+    reach = plus = minus = adx = 0.0
+    for i in range(start + 1, len(close)):
+        price = close[i]
+        ema_0 += a_0 * (price - ema_0)
+        ema_1 += a_1 * (price - ema_1)
+        ema_2 += a_2 * (price - ema_2)
+        fast += a_fast * (price - fast)
+        slow += a_slow * (price - slow)
+        signal += a_signal * ((fast - slow) - signal)
+        change = price - close[i - 1]
+        gain = max(change, 0.0)
+        loss = max(-change, 0.0)
+        gain_0 += w_0 * (gain - gain_0)
+        loss_0 += w_0 * (loss - loss_0)
+        gain_1 += w_1 * (gain - gain_1)
+        loss_1 += w_1 * (loss - loss_1)
+        gain_2 += w_2 * (gain - gain_2)
+        loss_2 += w_2 * (loss - loss_2)
+        atr += w_atr * (candle[TRUE_RANGE, i] - atr)
+        rise = high[i] - high[i - 1]
+        fall = low[i - 1] - low[i]
+        reach += w_dir * (max(high[i], close[i - 1]) - min(low[i], close[i - 1]) - reach)
+        plus += w_dir * ((rise if rise > fall and rise > 0.0 else 0.0) - plus)
+        minus += w_dir * ((fall if fall > rise and fall > 0.0 else 0.0) - minus)
+        least = _SETTLED * price
+        both = plus + minus
+        strength = abs(plus - minus) / both if both > least else 0.0
+        adx += w_dir * (100.0 * strength - adx)
+        row = i - first
+        if row >= 0:
+            values[ATR, row] = atr
+            values[EMA, row] = ema_0
+            values[EMA + 1, row] = ema_1
+            values[EMA + 2, row] = ema_2
+            values[MACD, row] = (fast - slow) - signal
+            moved = gain_0 + loss_0
+            values[RSI, row] = 100.0 * gain_0 / moved if moved > least else 50.0
+            moved = gain_1 + loss_1
+            values[RSI + 1, row] = 100.0 * gain_1 / moved if moved > least else 50.0
+            moved = gain_2 + loss_2
+            values[RSI + 2, row] = 100.0 * gain_2 / moved if moved > least else 50.0
+            values[ADX, row] = adx
+            values[DIRECTION, row] = 100.0 * (plus - minus) / reach if reach > least else 0.0
+
+
+@compiled
+def oscillators(block: Singles, close: Floats, values: Floats, offset: int, scale: Floats, first: int, bollinger: int) -> None:
+    """Fill 11 rows of ``block`` from the recursive values, read from ``offset`` on, and the last ``bollinger`` closes."""
+    for row in range(len(scale)):
+        i = first + row
+        at = offset + row
+        price = close[i]
+        per_unit = 1.0 / scale[row]
+        for k in range(3):
+            block[k, row] = log(price / values[EMA + k, at]) * per_unit
+            block[4 + k, row] = values[RSI + k, at] / 50.0 - 1.0
+        block[3, row] = values[MACD, at] / price * per_unit
+        block[9, row] = values[ADX, at] / 100.0
+        block[10, row] = values[DIRECTION, at] / 100.0
+        # Relative to the last close, and summed anew for each row: no level to cancel, no start to depend on.
+        mean = 0.0
+        for k in range(i - bollinger + 1, i + 1):
+            mean += close[k] / price - 1.0
+        mean /= bollinger
+        square = 0.0
+        for k in range(i - bollinger + 1, i + 1):
+            distance = (close[k] / price - 1.0) - mean
+            square += distance * distance
+        deviation = (square / bollinger) ** 0.5
+        block[7, row] = -mean / deviation if deviation > _WIDTH_FLOOR else 0.0
+        block[8, row] = log(max(deviation / (1.0 + mean), _WIDTH_FLOOR) * per_unit)
