@@ -15,7 +15,7 @@ from decimal import Decimal
 from enum import Enum
 from functools import cache
 from math import isfinite
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
 from tradingcore.kernel.aggregate import DomainEvent
@@ -23,6 +23,8 @@ from tradingcore.kernel.errors import InvalidInput
 
 D = TypeVar("D", bound=object)
 Convert = Callable[[Any], Any]
+
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def _same(value: Any) -> Any:
@@ -34,6 +36,20 @@ def _finite(value: Any) -> float:
     if not isfinite(number):
         raise InvalidInput(f"a number that is stored must be finite, was {number}")
     return number
+
+
+def _decimal_from(value: str | Decimal) -> Decimal:
+    number = Decimal(value)
+    if not number.is_finite():
+        raise InvalidInput(f"a number that is stored must be finite, was {number}")
+    return number
+
+
+def _datetime_to(value: datetime) -> str:
+    # A naive time would come back shifted by the offset of the machine that reads it.
+    if value.tzinfo is None:
+        raise InvalidInput(f"a time that is stored must know its zone, was {value.isoformat()}")
+    return value.astimezone(UTC).isoformat()
 
 
 def _datetime_from(value: str) -> datetime:
@@ -62,13 +78,19 @@ def _converters(annotation: Hashable) -> tuple[Convert, Convert]:
             lambda value: None if value is None else decode(value),
         )
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is tuple:
+    if origin is tuple and arguments[1:] == (...,):
         encode, decode = _converters(arguments[0])
         return (
             lambda value: [encode(item) for item in value],
             lambda value: tuple(decode(item) for item in value),
         )
-    if origin in (dict, Mapping):
+    if origin is tuple:
+        plan = [_converters(argument) for argument in arguments]
+        return (
+            lambda value: [to_json(item) for (to_json, _), item in zip(plan, value, strict=True)],
+            lambda value: tuple(from_json(item) for (_, from_json), item in zip(plan, value, strict=True)),
+        )
+    if origin in (dict, Mapping) and arguments[0] is str:
         encode, decode = _converters(arguments[1])
         return (
             lambda value: {key: encode(item) for key, item in value.items()},
@@ -84,11 +106,12 @@ def _converters(annotation: Hashable) -> tuple[Convert, Convert]:
         str: (_same, _same),
         bool: (_same, _same),
         int: (_same, int),
-        float: (_finite, float),
+        float: (_finite, _finite),
         UUID: (str, UUID),
-        Decimal: (str, Decimal),
-        datetime: (datetime.isoformat, _datetime_from),
-        timedelta: (timedelta.total_seconds, lambda value: timedelta(seconds=value)),
+        Decimal: (lambda value: str(_decimal_from(value)), _decimal_from),
+        datetime: (_datetime_to, _datetime_from),
+        # Whole microseconds: seconds as a float lose the last digits of long spans.
+        timedelta: (lambda value: value // _MICROSECOND, lambda value: value * _MICROSECOND),
     }
     if annotation not in simple:
         raise TypeError(f"cannot store a value of type {annotation!r}")

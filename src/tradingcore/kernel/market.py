@@ -189,7 +189,9 @@ class CandleSeries:
     ) -> CandleSeries:
         """Wrap columns that are known to hold candles in order (a store, a validated file). Anything with the buffer protocol."""
         views = [memoryview(column).toreadonly() for column in (open_times, open_, high, low, close, volume)]
-        if views[0].format not in ("q", "l") or any(view.format != "d" for view in views[1:]):
+        # "l" is what numpy calls int64 where a C long has 8 bytes.
+        is_int64 = views[0].format in ("q", "l") and views[0].itemsize == 8
+        if not is_int64 or any(view.format != "d" for view in views[1:]):
             raise TypeError("open_times must be int64 and the other columns float64")
         if len({len(view) for view in views}) != 1:
             raise InvalidInput("the columns of a candle series differ in length")
