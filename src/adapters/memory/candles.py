@@ -98,11 +98,6 @@ def numbers_of(candle: Candle) -> Numbers:
     return (candle.open, candle.high, candle.low, candle.close, candle.volume)
 
 
-def require_symbol(database: MemoryDatabase, key: SeriesKey) -> None:
-    if key.symbol not in database.symbols.rows:
-        raise SymbolNotFound(f"there is no symbol {key.symbol}: import candles of it or add it first")
-
-
 class StagedCandles:
     """Candles that one unit of work wants to add."""
 
@@ -189,7 +184,8 @@ class MemoryCandleStore(CandleStore):
         return [extent for extent in found if extent is not None]
 
     async def merge(self, key: SeriesKey, chunks: AsyncIterator[CandleSeries], *, replace: bool) -> MergeCounts:
-        require_symbol(self._database, key)
+        if key.symbol not in self._database.symbols.rows:
+            raise SymbolNotFound(f"there is no symbol {key.symbol}")
         merged = [chunk async for chunk in chunks if len(chunk)]
         stored = self._database.candles.get(key) or Columns(key)
         if _only_appends(stored, merged):

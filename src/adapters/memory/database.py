@@ -164,9 +164,8 @@ class MemoryUnit:
         self._stages.append(staged)
         return staged
 
-    def stage_candles(self, staged: StagedCandles) -> StagedCandles:
+    def stage_candles(self, staged: StagedCandles) -> None:
         self._stages.append(staged)
-        return staged
 
     def announce(self, *events: DomainEvent) -> None:
         self._events.extend(events)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 
-from adapters.memory.candles import StagedCandles, require_symbol
+from adapters.memory.candles import StagedCandles
 from adapters.memory.database import MemoryDatabase, MemoryUnit, MemoryUnits, Stored
 from tradingcore.kernel.market import Candle, SeriesKey, SymbolCode
 from tradingcore.kernel.page import Page, PageRequest, Position, page_from
@@ -42,13 +42,14 @@ class MemoryLiveSeriesRepository(Stored[SeriesKey, LiveSeries], LiveSeriesReposi
 
 
 class MemoryCandleAppender(CandleAppender):
-    def __init__(self, unit: MemoryUnit) -> None:
-        self._database = unit.database
+    def __init__(self, unit: MemoryTradingUnit) -> None:
+        self._unit = unit
         self._staged = StagedCandles(unit.database)
         unit.stage_candles(self._staged)
 
     async def append(self, key: SeriesKey, candles: Sequence[Candle]) -> None:
-        require_symbol(self._database, key)
+        if key.symbol not in self._unit.database.symbols.rows:
+            await self._unit.symbols.get(key.symbol)
         self._staged.add(key, candles)
 
 
