@@ -129,7 +129,9 @@ def command_body(function: Callable[Concatenate[Session, P], Coroutine[Any, Any,
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         import asyncio
 
-        session = click.get_current_context().ensure_object(Session)
+        context = click.get_current_context()
+        assert context is not None, "a command body runs inside a command"
+        session = context.ensure_object(Session)
         return asyncio.run(function(session, *args, **kwargs))
 
     return run

@@ -1,0 +1,244 @@
+"""The only composition root: which adapter serves which port, for every storage.
+
+Providers import their adapter when they are first called, so that a command loads only what it uses. Nothing here is scoped to a
+request, and nothing outside `entrypoints` sees the container.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from dependency_injector import containers, providers
+
+from adapters.bridges.forecast_explainer import MlForecastExplainer
+from adapters.bridges.market_history import TradingMarketHistory
+from adapters.bridges.served_models import LoadedModels
+from adapters.system.clock import SystemClock
+from adapters.system.identifiers import OsSecretSource, Uuid7Generator
+from tradingcore.auth.use_cases.authenticate import (
+    AuthenticateApiKey,
+    IssueStreamTicket,
+    RecheckCredential,
+    RedeemStreamTicket,
+)
+from tradingcore.auth.use_cases.manage_api_keys import CreateApiKey, ListApiKeys, RevokeApiKey
+from tradingcore.kernel.codec import EventCodec
+from tradingcore.kernel.ports import SILENT
+from tradingcore.ml.events import EVENTS as ML_EVENTS
+from tradingcore.ml.use_cases.explain_forecast import ExplainForecast
+from tradingcore.ml.use_cases.forget_forecasts import ForgetForecasts
+from tradingcore.ml.use_cases.list_models import GetModel, ListModels
+from tradingcore.ml.use_cases.make_forecast import MakeForecast
+from tradingcore.ml.use_cases.predict_on_demand import PredictOnDemand
+from tradingcore.ml.use_cases.train_models import TrainModels
+from tradingcore.notifications.use_cases.publish_to_stream import PublishToStream
+from tradingcore.processes.when_candle_closed_make_forecast import WhenCandleClosedMakeForecast
+from tradingcore.processes.when_candle_closed_publish import WhenCandleClosedPublish
+from tradingcore.processes.when_forecast_made_decide import WhenForecastMadeDecide
+from tradingcore.processes.when_forecast_not_made_decide import WhenForecastNotMadeDecide
+from tradingcore.processes.when_signal_changed_publish import (
+    SignalPublisher,
+    WhenSeriesWentStalePublish,
+    WhenSignalIssuedPublish,
+    WhenSignalResolvedPublish,
+)
+from tradingcore.trading.events import EVENTS as TRADING_EVENTS
+from tradingcore.trading.use_cases.close_candle import CloseCandle
+from tradingcore.trading.use_cases.decide_on_candle import DecideOnCandle
+from tradingcore.trading.use_cases.explain_signal import ExplainSignal
+from tradingcore.trading.use_cases.export_candles import ExportCandles
+from tradingcore.trading.use_cases.find_gaps import FindGaps
+from tradingcore.trading.use_cases.get_candles import GetCandles
+from tradingcore.trading.use_cases.import_candles import ImportCandles
+from tradingcore.trading.use_cases.list_signals import GetSignal, ListDecisions, ListSignals
+from tradingcore.trading.use_cases.list_symbols import ListSymbols
+from tradingcore.trading.use_cases.rewind_series import RewindSeries
+from tradingcore.trading.use_cases.set_symbol import AddSymbol, SetSymbol
+from tradingcore.trading.use_cases.watch_freshness import WatchFreshness
+
+
+def lazily(path: str) -> Callable[..., Any]:
+    """A factory of ``module:name`` that imports it when called."""
+    module, _, name = path.partition(":")
+
+    def build(*args: Any, **kwargs: Any) -> Any:
+        return getattr(import_module(module), name)(*args, **kwargs)
+
+    build.__name__ = name
+    return build
+
+
+class Container(containers.DeclarativeContainer):
+    """Giving ``storage_kind`` (memory or postgres), ``stream_kind`` (storage or redis) and, for postgres, ``engine``.
+
+    ``engine`` belongs to the database role of the process, ``system_engine`` to the one that authenticates and relays.
+    """
+
+    storage_kind = providers.Dependency(instance_of=str)
+    stream_kind = providers.Dependency(instance_of=str, default="storage")
+    engine: providers.Dependency[Any] = providers.Dependency(default=None)
+    system_engine: providers.Dependency[Any] = providers.Dependency(default=None)
+    redis: providers.Dependency[Any] = providers.Dependency(default=None)
+    blob_folder: providers.Dependency[Any] = providers.Dependency(default=None)
+    environment = providers.Dependency(instance_of=str, default="development")
+    observer: providers.Dependency[Any] = providers.Dependency(default=SILENT)
+
+    clock = providers.Singleton(SystemClock)
+    ids = providers.Singleton(Uuid7Generator)
+    secrets = providers.Singleton(OsSecretSource)
+    codec = providers.Singleton(EventCodec, TRADING_EVENTS + ML_EVENTS)
+
+    memory = providers.Singleton(lazily("adapters.memory.database:MemoryDatabase"), clock=clock)
+
+    trading_uow = providers.Selector(
+        storage_kind,
+        memory=providers.Singleton(lazily("adapters.memory.trading:MemoryTradingUnits"), memory, ids),
+        postgres=providers.Singleton(lazily("adapters.postgres.trading:PostgresTradingUnits"), engine, codec, ids),
+    )
+    candles = providers.Selector(
+        storage_kind,
+        memory=providers.Singleton(lazily("adapters.memory.candles:MemoryCandleStore"), memory),
+        postgres=providers.Singleton(lazily("adapters.postgres.candles:PostgresCandleStore"), engine),
+    )
+    trading_queries = providers.Selector(
+        storage_kind,
+        memory=providers.Singleton(lazily("adapters.memory.trading:MemoryTradingQueries"), memory),
+        postgres=providers.Singleton(lazily("adapters.postgres.trading:PostgresTradingQueries"), engine),
+    )
+    ml_uow = providers.Selector(
+        storage_kind,
+        memory=providers.Singleton(lazily("adapters.memory.ml:MemoryMlUnits"), memory, ids),
+        postgres=providers.Singleton(lazily("adapters.postgres.ml:PostgresMlUnits"), engine, codec, ids),
+    )
+    ml_queries = providers.Selector(
+        storage_kind,
+        memory=providers.Singleton(lazily("adapters.memory.ml:MemoryMlQueries"), memory),
+        postgres=providers.Singleton(lazily("adapters.postgres.ml:PostgresMlQueries"), engine),
+    )
+    auth_uow = providers.Selector(
+        storage_kind,
+        memory=providers.Singleton(lazily("adapters.memory.auth:MemoryAuthUnits"), memory, ids),
+        postgres=providers.Singleton(lazily("adapters.postgres.auth:PostgresAuthUnits"), engine, codec, ids),
+    )
+    api_keys = providers.Selector(
+        storage_kind,
+        memory=providers.Singleton(lazily("adapters.memory.auth:MemoryApiKeyLookup"), memory),
+        postgres=providers.Singleton(lazily("adapters.postgres.auth:PostgresApiKeyLookup"), system_engine),
+    )
+    tickets = providers.Selector(
+        storage_kind,
+        memory=providers.Singleton(lazily("adapters.memory.auth:MemoryTicketStore"), memory),
+        postgres=providers.Singleton(lazily("adapters.postgres.auth:PostgresTicketStore"), system_engine),
+    )
+    outbox = providers.Selector(
+        storage_kind,
+        memory=providers.Singleton(lazily("adapters.memory.outbox:MemoryOutbox"), memory),
+        postgres=providers.Singleton(lazily("adapters.postgres.outbox:PostgresOutbox"), system_engine, codec),
+    )
+    blobs = providers.Selector(
+        storage_kind,
+        memory=providers.Singleton(lazily("adapters.memory.blobs:MemoryBlobStore")),
+        postgres=providers.Singleton(lazily("adapters.local.blobs:LocalBlobStore"), blob_folder),
+    )
+    stored_stream_log = providers.Selector(
+        storage_kind,
+        memory=providers.Singleton(lazily("adapters.memory.stream_log:MemoryStreamLog"), clock, ids),
+        postgres=providers.Singleton(lazily("adapters.postgres.stream_log:PostgresStreamLog"), engine),
+    )
+    stream_log = providers.Selector(
+        stream_kind,
+        storage=stored_stream_log,
+        redis=providers.Singleton(lazily("adapters.redis.stream_log:RedisStreamLog"), redis),
+    )
+
+    features = providers.Singleton(lazily("adapters.numba.features:NumbaFeatureCalculator"))
+    targets = providers.Singleton(lazily("adapters.numba.targets:NumbaTargetCalculator"))
+    trainer = providers.Singleton(lazily("adapters.xgboost.trainer:XgboostModelTrainer"), features=features, targets=targets)
+    loader = providers.Singleton(lazily("adapters.xgboost.loader:XgboostModelLoader"), features=features)
+    models = providers.Singleton(LoadedModels, queries=ml_queries, blobs=blobs, loader=loader)
+    history = providers.Singleton(TradingMarketHistory, queries=trading_queries, candles=candles)
+
+    add_symbol = providers.Factory(AddSymbol, observer=observer, uow=trading_uow)
+    set_symbol = providers.Factory(SetSymbol, observer=observer, uow=trading_uow)
+    list_symbols = providers.Factory(ListSymbols, observer=observer, candles=candles, queries=trading_queries)
+    import_candles = providers.Factory(ImportCandles, observer=observer, uow=trading_uow, candles=candles)
+    export_candles = providers.Factory(ExportCandles, observer=observer, candles=candles, queries=trading_queries)
+    find_gaps = providers.Factory(FindGaps, observer=observer, candles=candles, queries=trading_queries)
+    get_candles = providers.Factory(GetCandles, observer=observer, candles=candles, queries=trading_queries)
+    close_candle = providers.Factory(CloseCandle, observer=observer, uow=trading_uow)
+    decide_on_candle = providers.Factory(DecideOnCandle, observer=observer, uow=trading_uow, ids=ids)
+    watch_freshness = providers.Factory(WatchFreshness, observer=observer, uow=trading_uow, queries=trading_queries, clock=clock)
+    rewind_series = providers.Factory(RewindSeries, observer=observer, uow=trading_uow)
+    list_signals = providers.Factory(ListSignals, observer=observer, queries=trading_queries)
+    get_signal = providers.Factory(GetSignal, observer=observer, queries=trading_queries)
+    list_decisions = providers.Factory(ListDecisions, observer=observer, queries=trading_queries)
+
+    train_models = providers.Factory(
+        TrainModels,
+        observer=observer,
+        uow=ml_uow,
+        history=history,
+        trainer=trainer,
+        blobs=blobs,
+        clock=clock,
+        ids=ids,
+    )
+    make_forecast = providers.Factory(
+        MakeForecast,
+        observer=observer,
+        uow=ml_uow,
+        history=history,
+        features=features,
+        models=models,
+        clock=clock,
+        ids=ids,
+    )
+    predict_on_demand = providers.Factory(
+        PredictOnDemand,
+        observer=observer,
+        queries=ml_queries,
+        history=history,
+        features=features,
+        models=models,
+        clock=clock,
+        ids=ids,
+    )
+    explain_forecast = providers.Factory(
+        ExplainForecast, observer=observer, queries=ml_queries, history=history, features=features, models=models
+    )
+    forget_forecasts = providers.Factory(ForgetForecasts, observer=observer, uow=ml_uow)
+    list_models = providers.Factory(ListModels, observer=observer, queries=ml_queries)
+    get_model = providers.Factory(GetModel, observer=observer, queries=ml_queries)
+    forecast_explainer = providers.Factory(MlForecastExplainer, explain_forecast=explain_forecast, ids=ids)
+    explain_signal = providers.Factory(ExplainSignal, observer=observer, queries=trading_queries, forecasts=forecast_explainer)
+
+    publish_to_stream = providers.Factory(PublishToStream, observer=observer, log=stream_log)
+
+    create_api_key = providers.Factory(
+        CreateApiKey,
+        observer=observer,
+        uow=auth_uow,
+        clock=clock,
+        ids=ids,
+        secrets=secrets,
+        environment=providers.Callable(lambda name: "live" if name == "production" else "dev", environment),
+    )
+    list_api_keys = providers.Factory(ListApiKeys, observer=observer, uow=auth_uow)
+    revoke_api_key = providers.Factory(RevokeApiKey, observer=observer, uow=auth_uow, clock=clock)
+    authenticate_api_key = providers.Factory(AuthenticateApiKey, observer=observer, keys=api_keys, clock=clock)
+    recheck_credential = providers.Factory(RecheckCredential, observer=observer, keys=api_keys, clock=clock)
+    issue_stream_ticket = providers.Factory(IssueStreamTicket, observer=observer, tickets=tickets, clock=clock, secrets=secrets)
+    redeem_stream_ticket = providers.Factory(RedeemStreamTicket, observer=observer, tickets=tickets, clock=clock)
+
+    publish_signal = providers.Factory(SignalPublisher, get_signal=get_signal, publish=publish_to_stream)
+    reactions = providers.List(
+        providers.Factory(WhenCandleClosedMakeForecast, make_forecast=make_forecast),
+        providers.Factory(WhenCandleClosedPublish, publish=publish_to_stream),
+        providers.Factory(WhenForecastMadeDecide, decide_on_candle=decide_on_candle),
+        providers.Factory(WhenForecastNotMadeDecide, decide_on_candle=decide_on_candle),
+        providers.Factory(WhenSignalIssuedPublish, publish_signal=publish_signal),
+        providers.Factory(WhenSignalResolvedPublish, publish_signal=publish_signal),
+        providers.Factory(WhenSeriesWentStalePublish, publish=publish_to_stream),
+    )

@@ -1,0 +1,142 @@
+"""Puts a process on its feet: storage up, schema checked, connections of the right database role, container ready."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from entrypoints.container import Container
+from entrypoints.settings import ConfigurationError, Settings
+from tradingcore.kernel.ports import SILENT, Observer
+
+if TYPE_CHECKING:
+    from adapters.postgres.address import DatabaseAddress
+    from adapters.postgres.cluster import EmbeddedCluster
+    from adapters.postgres.migrate import Migrator
+
+
+class ProcessKind(StrEnum):
+    """What a process is, which decides the database role that it connects with."""
+
+    API = "api"
+    WORKER = "worker"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """A running process: its settings, its wired use cases and, on PostgreSQL, the schema's migrator."""
+
+    settings: Settings
+    container: Container
+    migrator: Migrator | None
+
+
+def postgres_home(settings: Settings) -> Path:
+    """The folder of the embedded server."""
+    return settings.data_dir / "postgres"
+
+
+def embedded_cluster(settings: Settings) -> EmbeddedCluster:
+    """The embedded server of these settings, not started."""
+    from adapters.postgres.cluster import ClusterSettings, EmbeddedCluster
+
+    database = settings.database
+    return EmbeddedCluster(
+        ClusterSettings(home=postgres_home(settings), binaries=database.binaries, port=database.port, durable=database.durable)
+    )
+
+
+@asynccontextmanager
+async def migrator_of(settings: Settings) -> AsyncIterator[Migrator]:
+    """Keep PostgreSQL up inside the block (a given server is only addressed) and yield what looks after its schema."""
+    from adapters.postgres.address import DatabaseAddress
+    from adapters.postgres.migrate import Migrator
+    from adapters.postgres.roles import DatabaseRole, RolePasswords
+
+    if settings.storage == "memory":
+        raise ConfigurationError("storage memory has no schema and keeps nothing: choose embedded or a postgresql:// address")
+    given = {
+        DatabaseRole.API: settings.database.api_password,
+        DatabaseRole.WORKER: settings.database.worker_password,
+        DatabaseRole.SYSTEM: settings.database.system_password,
+    }
+    home = postgres_home(settings) if settings.storage == "embedded" else settings.data_dir
+    passwords = RolePasswords(
+        home / "roles.json",
+        given={role: value.get_secret_value() for role, value in given.items() if value is not None},
+    )
+    if settings.storage == "embedded":
+        async with embedded_cluster(settings).running() as address:
+            yield Migrator(address, passwords)
+    else:
+        yield Migrator(DatabaseAddress.parse(settings.storage), passwords)
+
+
+@asynccontextmanager
+async def running(settings: Settings, kind: ProcessKind, *, observer: Observer = SILENT) -> AsyncIterator[Platform]:
+    """Yield the platform; everything that it opened is closed at the end.
+
+    Raises `SchemaOutdated` (saying what to run) on an old schema, `Unavailable` when a dependency cannot be reached.
+    """
+    async with AsyncExitStack() as stack:
+        options: dict[str, Any] = {
+            "storage_kind": settings.storage_kind,
+            "stream_kind": "storage",
+            "environment": settings.environment.value,
+            "observer": observer,
+        }
+        migrator = None
+        if settings.storage_kind == "postgres":
+            migrator = await stack.enter_async_context(migrator_of(settings))
+            await migrator.check()
+            options |= await _engines(stack, settings, kind, migrator)
+            options["blob_folder"] = settings.data_dir / "models"
+        if settings.stream.log != "storage":
+            from redis.asyncio import Redis
+
+            redis = Redis.from_url(settings.stream.log)
+            stack.push_async_callback(redis.aclose)
+            options |= {"stream_kind": "redis", "redis": redis}
+        yield Platform(settings=settings, container=Container(**options), migrator=migrator)
+
+
+async def _engines(stack: AsyncExitStack, settings: Settings, kind: ProcessKind, migrator: Migrator) -> dict[str, Any]:
+    from adapters.postgres.engine import EngineSettings, create_engine
+    from adapters.postgres.roles import DatabaseRole, assert_safe_role
+
+    role = DatabaseRole.API if kind is ProcessKind.API else DatabaseRole.WORKER
+
+    async def engine_of(address: DatabaseAddress, size: int, *, may_bypass: bool) -> Any:
+        engine = create_engine(address, EngineSettings(application=f"tradingcore-{kind.value}", pool_size=size))
+        stack.push_async_callback(engine.dispose)
+        async with engine.connect() as connection:
+            await assert_safe_role(connection, may_bypass=may_bypass)
+        return engine
+
+    return {
+        "engine": await engine_of(migrator.address(role), settings.database.pool_size, may_bypass=False),
+        "system_engine": await engine_of(migrator.address(DatabaseRole.SYSTEM), 4, may_bypass=True),
+    }
+
+
+def secret_of(settings: Settings, name: str) -> bytes:
+    """A secret from the settings, else one that is generated once into the data folder, readable by its owner only."""
+    given = getattr(settings.secrets, name)
+    if given is not None:
+        value: str = given.get_secret_value()
+        return value.encode()
+    if settings.storage_kind == "memory":
+        return secrets.token_bytes(32)
+    from adapters.postgres.files import write_private
+
+    file = settings.data_dir / "secrets" / name
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_private(file, secrets.token_urlsafe(32))
+    return file.read_text(encoding="utf-8").strip().encode()
