@@ -1,0 +1,1 @@
+"""Models of the coming range and of the barriers, trained by XGBoost and served from verified bundles."""
