@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from math import pi
@@ -25,9 +24,6 @@ LIMIT: Final = 100.0
 
 COMMON_COLUMNS: Final = sum(len(family) for family in COMMON)
 
-_CHUNK_ROWS: Final = 1024
-"""All columns of a chunk stay in the processor's cache until they are turned into rows."""
-
 
 @dataclass(frozen=True, slots=True)
 class CandleColumns:
@@ -48,22 +44,26 @@ class CandleColumns:
             raise DataUnfit(f"candle {at} of {len(times)} of {candles.key} does not open after the one before: sort the candles")
         return cls(times, *map(viewed, (candles.open, candles.high, candles.low, candles.close, candles.volume)))
 
-    def last(self, count: int) -> CandleColumns:
-        return CandleColumns(*(getattr(self, name)[-count:] for name in ("times", "open", "high", "low", "close", "volume")))
+    def part(self, start: int, stop: int) -> CandleColumns:
+        names = ("times", "open", "high", "low", "close", "volume")
+        return CandleColumns(*(getattr(self, name)[start:stop] for name in names))
 
 
 class Computation:
-    """The features of the last ``rows`` candles. ``atr`` and ``scale`` (a and s, at least `FLOOR`) have one value per row."""
+    """The features of the last ``rows`` of the candles in ``columns``; before them come at least ``w_max`` - 1 others.
+
+    ``atr`` and ``scale`` (a and s, at least `FLOOR`) have one value per row.
+    """
 
     def __init__(self, columns: CandleColumns, rows: int, parameters: Parameters, *, step: int, has_volume: bool) -> None:
-        self._all = columns
-        self._near = near = columns.last(parameters.near + rows - 1)
-        self._first = first = parameters.near - 1
-        self._rows = rows
         self._parameters = parameters
         self._step = step
         self._has_volume = has_volume
-        self._windows = np.array(parameters.windows)
+        self._rows = rows
+        count = len(columns.close)
+        self._far = columns.part(count - rows - parameters.profile, count)
+        self._near = near = columns.part(count - rows - parameters.near + 1, count)
+        self._first = first = parameters.near - 1
         count = len(near.close)
         self._candle = np.empty((base.CANDLE_ROWS, count))
         self._head = np.empty((base.SUM_ROWS, count + 1))
@@ -71,91 +71,49 @@ class Computation:
         base.decompose(near.open, near.high, near.low, near.close, near.volume, self._candle, self._head, self._tail)
         self.scale = np.empty(rows)
         base.scales(self._head, self._tail, first, parameters.day, FLOOR, self.scale)
-        emas, rsis, macd, wilder = _periods(parameters)
         self._recursive = np.empty((oscillators.RECURSIVE_ROWS, rows))
-        oscillators.recursive(
-            near.high,
-            near.low,
-            near.close,
-            self._candle,
-            first - parameters.recursion,
-            first,
-            emas,
-            rsis,
-            macd,
-            wilder,
-            self._recursive,
-        )
+        start = first - parameters.recursion
+        periods = _periods(parameters)
+        oscillators.recursive(near.high, near.low, near.close, self._candle, start, first, periods, self._recursive)
         self.atr = np.maximum(self._recursive[oscillators.ATR], FLOOR)
-        self._highest = np.empty((len(self._windows), rows))
-        self._lowest = np.empty((len(self._windows), rows))
-        for k, window in enumerate(parameters.windows):
-            base.extremes(near.high, near.low, first, window, self._highest[k], self._lowest[k])
 
     def common(self, out: Singles) -> None:
-        """Fill the columns that are equal for every horizon: ``out`` is (rows, COMMON_COLUMNS)."""
-        near, candle, head, tail, windows, parameters = (
-            self._near,
-            self._candle,
-            self._head,
-            self._tail,
-            self._windows,
-            self._parameters,
-        )
+        """Fill the columns that are equal for every horizon, the first of ``out``, which has ``rows`` rows."""
+        p, near, candle, head, tail, first = self._parameters, self._near, self._candle, self._head, self._tail, self._first
+        windows = np.array(p.windows)
+        highest = np.empty((len(windows), self._rows))
+        lowest = np.empty((len(windows), self._rows))
+        for k, window in enumerate(p.windows):
+            base.extremes(near.high, near.low, first, window, highest[k], lowest[k])
         sines, cosines = _clock_table(self._step)
-        for offset, at, block, atr, scale in self._chunks(COMMON_COLUMNS):
-            parts = _split(block)
-            volatility.volatility(parts[0], head, tail, atr, scale, at, windows)
-            momentum.momentum(
-                parts[1],
-                near.close,
-                near.volume,
-                self._highest,
-                self._lowest,
-                offset,
-                head,
-                tail,
-                scale,
-                at,
-                windows,
-                self._has_volume,
-            )
-            momentum.last_candles(parts[2], candle, scale, at)
-            oscillators.oscillators(parts[3], near.close, self._recursive, offset, scale, at, parameters.bollinger)
-            moments.moments(parts[4], candle, head, tail, at, len(scale), parameters.moments)
-            seasonality.clock(parts[5], near.times, sines, cosines, at, len(scale), self._step)
-            volatility.har(parts[6], candle, head, tail, atr, at, parameters.day, parameters.week)
-            _store(block, out[offset : offset + len(scale)])
+        block = np.empty((COMMON_COLUMNS, self._rows), dtype=np.float32)
+        parts = _split(block)
+        volatility.volatility(parts[0], head, tail, self.atr, self.scale, first, windows)
+        momentum.momentum(
+            parts[1], near.close, near.volume, highest, lowest, head, tail, self.scale, first, windows, self._has_volume
+        )
+        momentum.last_candles(parts[2], candle, self.scale, first)
+        oscillators.oscillators(parts[3], near.close, self._recursive, self.scale, first, p.bollinger)
+        moments.moments(parts[4], candle, head, tail, first, p.moments)
+        seasonality.clock(parts[5], near.times, sines, cosines, first, self._step)
+        volatility.har(parts[6], candle, head, tail, self.atr, first, p.day, p.week)
+        base.store(block, LIMIT, out, 0)
 
-    def of_horizon(self, candles_ahead: int, out: Singles) -> None:
-        """Fill the columns of a horizon: ``out`` is (rows, len(OF_HORIZON))."""
-        near, head, tail = self._near, self._head, self._tail
+    def of_horizon(self, candles: int, out: Singles) -> None:
+        """Fill the columns of a horizon of so many ``candles``, the last of ``out``."""
+        near, profile = self._near, self._parameters.profile
         highest = np.empty(self._rows)
         lowest = np.empty(self._rows)
-        base.extremes(near.high, near.low, self._first, candles_ahead, highest, lowest)
+        base.extremes(near.high, near.low, self._first, candles, highest, lowest)
         ratio = np.ones(self._rows)
         if self._step < seasonality.DAY_MILLISECONDS:
-            far = self._all.last(self._parameters.profile + self._rows)
-            seasonality.coming_range(
-                far.times,
-                far.high,
-                far.low,
-                far.close,
-                self._parameters.profile,
-                candles_ahead,
-                self._parameters.profile,
-                self._step,
-                ratio,
-            )
-        for offset, at, block, atr, scale in self._chunks(len(OF_HORIZON)):
-            horizon.horizon_terms(block, near.close, highest, lowest, ratio, offset, head, tail, atr, scale, at, candles_ahead)
-            _store(block, out[offset : offset + len(scale)])
-
-    def _chunks(self, columns: int) -> Iterator[tuple[int, int, Singles, Floats, Floats]]:
-        block = np.empty((columns, min(_CHUNK_ROWS, self._rows)), dtype=np.float32)
-        for offset in range(0, self._rows, _CHUNK_ROWS):
-            part = slice(offset, offset + _CHUNK_ROWS)
-            yield offset, self._first + offset, block, self.atr[part], self.scale[part]
+            far = self._far
+            seasonality.coming_range(far.times, far.high, far.low, far.close, profile, candles, self._step, ratio)
+        block = np.empty((len(OF_HORIZON), self._rows), dtype=np.float32)
+        horizon.horizon_terms(
+            block, near.close, highest, lowest, ratio, self._head, self._tail, self.atr, self.scale, self._first, candles
+        )
+        base.store(block, LIMIT, out, COMMON_COLUMNS)
 
 
 def _split(block: Singles) -> list[Singles]:
@@ -167,19 +125,11 @@ def _split(block: Singles) -> list[Singles]:
     return parts
 
 
-def _store(block: Singles, out: Singles) -> None:
-    np.clip(block[:, : len(out)].T, -LIMIT, LIMIT, out=out)
-
-
 @lru_cache(maxsize=8)
-def _periods(parameters: Parameters) -> tuple[Integers, Integers, Integers, Integers]:
+def _periods(parameters: Parameters) -> Integers:
     p = parameters
-    return (
-        np.array((p.ema_fast, p.ema_middle, p.ema_slow)),
-        np.array((p.rsi_fast, p.rsi_middle, p.rsi_slow)),
-        np.array((p.macd_fast, p.macd_slow, p.macd_signal)),
-        np.array((p.atr, p.directional)),
-    )
+    emas = (p.ema_fast, p.ema_middle, p.ema_slow, p.macd_fast, p.macd_slow, p.macd_signal)
+    return np.array((*emas, p.rsi_fast, p.rsi_middle, p.rsi_slow, p.atr, p.directional))
 
 
 @lru_cache(maxsize=8)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
 from adapters.numba.columns import NAMES, VOLUME_NAMES
 from adapters.numba.compiled import Singles
-from adapters.numba.computation import COMMON_COLUMNS, CandleColumns, Computation
+from adapters.numba.computation import CandleColumns, Computation
 from adapters.numba.parameters import KERNEL_VERSION, Parameters
 from tradingcore.kernel.errors import InvalidInput
 from tradingcore.kernel.market import CandleSeries
 from tradingcore.ml.errors import FeatureSpecMismatch, NotEnoughHistory
 from tradingcore.ml.model.features import FeatureMatrix, FeatureRow, FeatureSpec, SeriesProfile
 from tradingcore.ml.ports import FeatureCalculator
+
+_SLAB_ROWS: Final = 4096
+"""A series is computed in slabs that fit the processor's cache; each begins anew, with its own ``w_max`` candles before it."""
 
 
 class NumbaFeatureCalculator(FeatureCalculator):
@@ -65,13 +69,12 @@ class NumbaFeatureCalculator(FeatureCalculator):
             has_volume = not spec.undefined
             if (parameters, has_volume) not in shared:
                 computation = Computation(columns, 1, parameters, step=step, has_volume=has_volume)
-                common = np.empty((1, COMMON_COLUMNS), dtype=np.float32)
+                common = np.empty((1, len(NAMES)), dtype=np.float32)
                 computation.common(common)
                 shared[parameters, has_volume] = computation, common
             computation, common = shared[parameters, has_volume]
-            values = np.empty((1, len(NAMES)), dtype=np.float32)
-            values[:, :COMMON_COLUMNS] = common
-            computation.of_horizon(spec.horizon, values[:, COMMON_COLUMNS:])
+            values = common.copy()
+            computation.of_horizon(spec.horizon, values)
             rows.append(
                 FeatureRow(
                     spec=spec,
@@ -88,23 +91,28 @@ class NumbaFeatureCalculator(FeatureCalculator):
         """Raise as `window`."""
         parameters = self._parameters(spec, candles)
         first = spec.w_max - 1
-        computation = Computation(
-            CandleColumns.of(candles),
-            len(candles) - first,
-            parameters,
-            step=candles.key.timeframe.milliseconds,
-            has_volume=not spec.undefined,
-        )
-        values = np.empty((len(candles) - first, len(NAMES)), dtype=np.float32)
-        computation.common(values[:, :COMMON_COLUMNS])
-        computation.of_horizon(spec.horizon, values[:, COMMON_COLUMNS:])
+        columns = CandleColumns.of(candles)
+        step = candles.key.timeframe.milliseconds
+        rows = len(candles) - first
+        values = np.empty((rows, len(NAMES)), dtype=np.float32)
+        atr = np.empty(rows)
+        scale = np.empty(rows)
+        slab = max(_SLAB_ROWS, 2 * spec.w_max)
+        for start in range(0, rows, slab):
+            stop = min(start + slab, rows)
+            part = columns.part(start, first + stop)
+            computation = Computation(part, stop - start, parameters, step=step, has_volume=not spec.undefined)
+            computation.common(values[start:stop])
+            computation.of_horizon(spec.horizon, values[start:stop])
+            atr[start:stop] = computation.atr
+            scale[start:stop] = computation.scale
         return FeatureMatrix(
             spec=spec,
             first_row=first,
             values=values.data.toreadonly(),
             close=candles.close[first:],
-            atr=computation.atr.data.toreadonly(),
-            scale=computation.scale.data.toreadonly(),
+            atr=atr.data.toreadonly(),
+            scale=scale.data.toreadonly(),
         )
 
     def _parameters(self, spec: FeatureSpec, candles: CandleSeries) -> Parameters:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from math import log
 from typing import Final
 
-from adapters.numba.compiled import Floats, compiled
+import numpy as np
+
+from adapters.numba.compiled import Floats, Singles, compiled
 
 # Rows of ``candle`` below.
 RETURN: Final = 0
@@ -29,6 +31,7 @@ SUM_VOLUME: Final = 9
 SUM_ROWS: Final = 10
 
 _MOST_VOLUME: Final = 1e100
+_TILE: Final = 16
 
 
 @compiled
@@ -101,10 +104,7 @@ def extremes(high: Floats, low: Floats, first: int, window: int, highest: Floats
     rows = len(highest)
     origin = first - window + 1
     length = rows + window - 1
-    from_end_high = highest.copy()
-    from_end_low = lowest.copy()
-    block = 0
-    while block < rows:
+    for block in range(0, rows, window):
         last = min(block + window, length) - 1
         top = high[origin + last]
         bottom = low[origin + last]
@@ -112,19 +112,27 @@ def extremes(high: Floats, low: Floats, first: int, window: int, highest: Floats
             top = max(top, high[origin + k])
             bottom = min(bottom, low[origin + k])
             if k < rows:
-                from_end_high[k] = top
-                from_end_low[k] = bottom
-        block += window
-    top = high[origin]
-    bottom = low[origin]
-    for k in range(length):
-        if k % window == 0:
-            top = high[origin + k]
-            bottom = low[origin + k]
-        else:
+                highest[k] = top
+                lowest[k] = bottom
+    for block in range(0, length, window):
+        top = high[origin + block]
+        bottom = low[origin + block]
+        for k in range(block, min(block + window, length)):
             top = max(top, high[origin + k])
             bottom = min(bottom, low[origin + k])
-        row = k - window + 1
-        if row >= 0:
-            highest[row] = max(top, from_end_high[row])
-            lowest[row] = min(bottom, from_end_low[row])
+            row = k - window + 1
+            if row >= 0:
+                highest[row] = max(top, highest[row])
+                lowest[row] = min(bottom, lowest[row])
+
+
+@compiled
+def store(block: Singles, limit: float, out: Singles, column: int) -> None:
+    """Write the columns of ``block`` as rows of ``out``, from its ``column`` on, clipped to plus and minus ``limit``."""
+    rows = len(out)
+    bound = np.float32(limit)
+    for start in range(0, rows, _TILE):
+        stop = min(start + _TILE, rows)
+        for c in range(len(block)):
+            for row in range(start, stop):
+                out[row, column + c] = min(max(block[c, row], -bound), bound)

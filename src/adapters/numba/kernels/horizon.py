@@ -18,7 +18,6 @@ def horizon_terms(
     highest: Floats,
     lowest: Floats,
     ratio: Floats,
-    offset: int,
     head: Floats,
     tail: Floats,
     atr: Floats,
@@ -26,7 +25,7 @@ def horizon_terms(
     first: int,
     horizon: int,
 ) -> None:
-    """Fill 6 rows of ``block``. ``highest``, ``lowest`` and ``ratio`` hold the whole series, read from ``offset`` on."""
+    """Fill 6 rows of ``block``."""
     for row in range(len(scale)):
         i = first + row
         stop = i + 1
@@ -34,9 +33,9 @@ def horizon_terms(
         square = (head[SUM_SQUARE, stop] - head[SUM_SQUARE, start]) + (tail[SUM_SQUARE, stop] - tail[SUM_SQUARE, start])
         reach = (head[SUM_RANGE, stop] - head[SUM_RANGE, start]) + (tail[SUM_RANGE, stop] - tail[SUM_RANGE, start])
         per_unit = 1.0 / scale[row]
-        block[0, row] = log(highest[offset + row] / close[i - horizon]) * per_unit
-        block[1, row] = log(close[i - horizon] / lowest[offset + row]) * per_unit
-        block[2, row] = log(ratio[offset + row])
+        block[0, row] = log(highest[row] / close[i - horizon]) * per_unit
+        block[1, row] = log(close[i - horizon] / lowest[row]) * per_unit
+        block[2, row] = log(ratio[row])
         block[3, row] = (max(square, 0.0) / horizon) ** 0.5 / atr[row]
         block[4, row] = (max(reach, 0.0) / (_PARKINSON * horizon)) ** 0.5 / atr[row]
-        block[5, row] = ratio[offset + row]
+        block[5, row] = ratio[row]

@@ -12,12 +12,12 @@ _LEAST_VARIANCE: Final = 1e-18
 
 
 @compiled
-def moments(block: Singles, candle: Floats, head: Floats, tail: Floats, first: int, rows: int, window: int) -> None:
+def moments(block: Singles, candle: Floats, head: Floats, tail: Floats, first: int, window: int) -> None:
     """Fill 3 rows of ``block``: lag-1 autocorrelation, skewness and kurtosis of the last ``window`` returns.
 
     All are 0 where the variance is below ``1e-8`` of the mean square (a steady drift) or of nothing: no shape to speak of.
     """
-    for row in range(rows):
+    for row in range(block.shape[1]):
         stop = first + row + 1
         start = stop - window
         mean = ((head[SUM_RETURN, stop] - head[SUM_RETURN, start]) + (tail[SUM_RETURN, stop] - tail[SUM_RETURN, start])) / window

@@ -19,7 +19,6 @@ def momentum(
     volume: Floats,
     highest: Floats,
     lowest: Floats,
-    offset: int,
     head: Floats,
     tail: Floats,
     scale: Floats,
@@ -27,7 +26,7 @@ def momentum(
     windows: Integers,
     has_volume: bool,
 ) -> None:
-    """Fill 25 rows of ``block``. ``highest`` and ``lowest`` are (windows, rows of the whole series), read from ``offset`` on."""
+    """Fill 25 rows of ``block``. ``highest`` and ``lowest`` are (windows, rows)."""
     for k in range(len(windows)):
         window = windows[k]
         root = window**0.5
@@ -38,8 +37,8 @@ def momentum(
             start = stop - window
             per_unit = 1.0 / (scale[row] * root)
             block[column, row] = log(close[i] / close[i - window]) * per_unit
-            block[column + 1, row] = log(highest[k, offset + row] / close[i]) * per_unit
-            block[column + 2, row] = log(close[i] / lowest[k, offset + row]) * per_unit
+            block[column + 1, row] = log(highest[k, row] / close[i]) * per_unit
+            block[column + 2, row] = log(close[i] / lowest[k, row]) * per_unit
             square = (head[SUM_SQUARE, stop] - head[SUM_SQUARE, start]) + (tail[SUM_SQUARE, stop] - tail[SUM_SQUARE, start])
             upside = (head[SUM_UPSIDE, stop] - head[SUM_UPSIDE, start]) + (tail[SUM_UPSIDE, stop] - tail[SUM_UPSIDE, start])
             block[column + 3, row] = min(max(upside / square, 0.0), 1.0) - 0.5 if square > 1e-18 * window else 0.0

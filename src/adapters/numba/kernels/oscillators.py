@@ -28,14 +28,12 @@ def recursive(
     candle: Floats,
     start: int,
     first: int,
-    emas: Integers,
-    rsis: Integers,
-    macd: Integers,
-    wilder: Integers,
+    periods: Integers,
     values: Floats,
 ) -> None:
     """Fill ``values`` (RECURSIVE_ROWS, candles from ``first`` on).
 
+    ``periods`` are three EMA spans, MACD fast, slow and signal span, three RSI periods, ATR period and ADX period.
     ATR of log true range, EMAs and MACD histogram in prices, RSI and ADX (0..100), +DI - -DI (-100..100).
 
     The recursion begins at ``start``: averages with that candle's value, RSI and directional movement with nothing, which
@@ -44,19 +42,19 @@ def recursive(
     Ratios whose denominator has decayed to ``1e-12`` of the price are 0 (RSI: 50): the market has not moved.
     """
     ema_0 = ema_1 = ema_2 = fast = slow = close[start]
-    a_0 = 2.0 / (emas[0] + 1.0)
-    a_1 = 2.0 / (emas[1] + 1.0)
-    a_2 = 2.0 / (emas[2] + 1.0)
-    a_fast = 2.0 / (macd[0] + 1.0)
-    a_slow = 2.0 / (macd[1] + 1.0)
-    a_signal = 2.0 / (macd[2] + 1.0)
+    a_0 = 2.0 / (periods[0] + 1.0)
+    a_1 = 2.0 / (periods[1] + 1.0)
+    a_2 = 2.0 / (periods[2] + 1.0)
+    a_fast = 2.0 / (periods[3] + 1.0)
+    a_slow = 2.0 / (periods[4] + 1.0)
+    a_signal = 2.0 / (periods[5] + 1.0)
     signal = 0.0
     gain_0 = gain_1 = gain_2 = loss_0 = loss_1 = loss_2 = 0.0
-    w_0 = 1.0 / rsis[0]
-    w_1 = 1.0 / rsis[1]
-    w_2 = 1.0 / rsis[2]
-    w_atr = 1.0 / wilder[0]
-    w_dir = 1.0 / wilder[1]
+    w_0 = 1.0 / periods[6]
+    w_1 = 1.0 / periods[7]
+    w_2 = 1.0 / periods[8]
+    w_atr = 1.0 / periods[9]
+    w_dir = 1.0 / periods[10]
     atr = candle[TRUE_RANGE, start]
     reach = plus = minus = adx = 0.0
     for i in range(start + 1, len(close)):
@@ -104,19 +102,18 @@ def recursive(
 
 
 @compiled
-def oscillators(block: Singles, close: Floats, values: Floats, offset: int, scale: Floats, first: int, bollinger: int) -> None:
-    """Fill 11 rows of ``block`` from the recursive values, read from ``offset`` on, and the last ``bollinger`` closes."""
+def oscillators(block: Singles, close: Floats, values: Floats, scale: Floats, first: int, bollinger: int) -> None:
+    """Fill 11 rows of ``block`` from the recursive values and the last ``bollinger`` closes."""
     for row in range(len(scale)):
         i = first + row
-        at = offset + row
         price = close[i]
         per_unit = 1.0 / scale[row]
         for k in range(3):
-            block[k, row] = log(price / values[EMA + k, at]) * per_unit
-            block[4 + k, row] = values[RSI + k, at] / 50.0 - 1.0
-        block[3, row] = values[MACD, at] / price * per_unit
-        block[9, row] = values[ADX, at] / 100.0
-        block[10, row] = values[DIRECTION, at] / 100.0
+            block[k, row] = log(price / values[EMA + k, row]) * per_unit
+            block[4 + k, row] = values[RSI + k, row] / 50.0 - 1.0
+        block[3, row] = values[MACD, row] / price * per_unit
+        block[9, row] = values[ADX, row] / 100.0
+        block[10, row] = values[DIRECTION, row] / 100.0
         # Relative to the last close, and summed anew for each row: no level to cancel, no start to depend on.
         mean = 0.0
         for k in range(i - bollinger + 1, i + 1):

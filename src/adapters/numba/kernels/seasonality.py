@@ -17,9 +17,9 @@ _RATIO_LIMIT: Final = 20.0
 
 
 @compiled
-def clock(block: Singles, times: Integers, sines: Floats, cosines: Floats, first: int, rows: int, step: int) -> None:
+def clock(block: Singles, times: Integers, sines: Floats, cosines: Floats, first: int, step: int) -> None:
     """Fill 4 rows of ``block``: sine and cosine of the time of day, day of the week 0..1, days since the candle before."""
-    for row in range(rows):
+    for row in range(block.shape[1]):
         i = first + row
         slot = (times[i] % DAY_MILLISECONDS) // step
         block[0, row] = sines[slot]
@@ -31,17 +31,17 @@ def clock(block: Singles, times: Integers, sines: Floats, cosines: Floats, first
 
 @compiled
 def coming_range(
-    times: Integers, high: Floats, low: Floats, close: Floats, first: int, horizon: int, profile: int, step: int, ratio: Floats
+    times: Integers, high: Floats, low: Floats, close: Floats, profile: int, horizon: int, step: int, ratio: Floats
 ) -> None:
-    """Fill ``ratio`` for candles ``first`` and later: how wide the coming ``horizon`` candles are at this time of day, against all.
+    """Fill ``ratio`` for candles ``profile`` and later: how wide the coming ``horizon`` candles are at this time of day.
 
-    Of the last ``profile`` candles, those that opened at the same time of day and whose next ``horizon`` candles are over: the mean
-    true range of these next candles, divided by the mean true range of all ``profile`` candles. Following the candles that really
-    came next keeps sessions, weekends and holidays right without a calendar. 1 where fewer than three days are there to average.
-    Sums are whole numbers (a range of 1 is 2^40), so they are exact and do not depend on where they began.
+    Of the last ``profile`` candles, those that opened at the same time of day and whose next ``horizon`` candles are over: the
+    mean true range of these next candles, divided by the mean true range of all ``profile`` candles. Following the candles that
+    really came next keeps sessions, weekends and holidays right without a calendar. 1 where fewer than three days are there to
+    average. Sums are whole numbers (a range of 1 is 2^40), so they are exact and do not depend on where they began.
     """
     n = len(close)
-    begin = first - profile + 1
+    begin = 1
     slots = max(DAY_MILLISECONDS // step, 1)
     slot = np.zeros(n - begin, dtype=np.int64)
     total = np.zeros(n - begin + 1, dtype=np.int64)
@@ -59,7 +59,7 @@ def coming_range(
             slot[j] = (times[k] % DAY_MILLISECONDS) // step
     entering = 0
     leaving = 0
-    for i in range(first, n):
+    for i in range(profile, n):
         j = i - begin
         while entering <= j - horizon:
             sums[slot[entering]] += total[entering + horizon + 1] - total[entering + 1]
@@ -74,4 +74,4 @@ def coming_range(
         value = 1.0
         if days >= _LEAST_DAYS and everything > 0:
             value = (sums[slot[j]] / (days * horizon)) / (everything / profile)
-        ratio[i - first] = min(max(value, 1.0 / _RATIO_LIMIT), _RATIO_LIMIT)
+        ratio[i - profile] = min(max(value, 1.0 / _RATIO_LIMIT), _RATIO_LIMIT)
