@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -34,6 +33,8 @@ async def connected(address: DatabaseAddress, *, application: str = "tradingcore
     finally:
         try:
             await connection.close(timeout=_CONNECT_SECONDS)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, asyncio.CancelledError):
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, TimeoutError):
+            connection.terminate()
+        except BaseException:
             connection.terminate()
             raise

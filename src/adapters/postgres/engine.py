@@ -121,7 +121,7 @@ def translated(*, stale: str | None = None) -> Iterator[None]:
         raise _kernel_error(error.orig, stale) from error
     except asyncpg.PostgresError as error:
         raise _kernel_error(error, stale) from error
-    except (asyncpg.InterfaceError, SQLAlchemyError) as error:
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, SQLAlchemyError) as error:
         raise _kernel_error(error, stale) from error
     except (ConnectionError, TimeoutError) as error:
         raise ServerUnavailable("the database cannot be reached: try again shortly") from error

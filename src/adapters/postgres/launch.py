@@ -26,7 +26,8 @@ class Launcher:
     owner: int
     change_to: int | None = None
 
-    def run(self, command: Sequence[str], *, timeout: float) -> subprocess.CompletedProcess[str]:
+    def run(self, command: Sequence[str], *, timeout: float, inherited: Sequence[int] = ()) -> subprocess.CompletedProcess[str]:
+        """Run to the end; it keeps ``inherited`` open, also when it outlives us."""
         return subprocess.run(  # noqa: S603 - the program comes from find_binaries
             [*self.prefix, *command],
             stdin=subprocess.DEVNULL,
@@ -35,17 +36,19 @@ class Launcher:
             errors="replace",
             timeout=timeout,
             check=False,
+            pass_fds=inherited,
             **self._options(),
         )
 
-    def spawn(self, command: Sequence[str], *, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        """Start in a session of its own, so that Ctrl-C in the terminal does not reach it."""
+    def spawn(self, command: Sequence[str], *, log: IO[bytes], inherited: int) -> subprocess.Popen[bytes]:
+        """Start in a session of its own, so that Ctrl-C in the terminal does not reach it; it keeps ``inherited`` open."""
         return subprocess.Popen(  # noqa: S603 - the program comes from find_binaries
             [*self.prefix, *command],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
+            pass_fds=(inherited,),
             **self._options(),
         )
 

@@ -1,10 +1,15 @@
-"""The server process of one data folder: who it is, whether it lives, how it is stopped."""
+"""The server process of one data folder: whether it lives, where it listens, how it is stopped.
+
+The server inherits a locked file from whoever starts it, and so does every process that it forks, and initdb before it. So the
+lock says what process numbers cannot, which come back, outlive their process as zombies and differ between containers: whether
+anything still lives on this data.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,82 +17,90 @@ from typing import Final
 
 from adapters.postgres.errors import ServerUnavailable
 
-_POLL_SECONDS: Final = 0.02
+POLL_SECONDS: Final = 0.02
 _FAST_STOP_SECONDS: Final = 30.0
-_NO_SUCH_PROCESS: Final = 2**31 - 2
+_INSIST_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Postmaster:
-    """What the file ``postmaster.pid`` in a data folder says about a server that lives."""
+    """What ``postmaster.pid`` says. ``pid`` and ``port`` are 0 and ``status`` is empty while it says nothing yet."""
 
-    data: Path
     pid: int
     port: int
     status: str
 
     @property
     def is_ready(self) -> bool:
-        return self.status == "ready"
+        return self.status == "ready" and self.port > 0
+
+    @property
+    def is_stopping(self) -> bool:
+        return self.status == "stopping"
+
+
+class ServerLock:
+    """The lock on a data folder that lives as long as its server does."""
+
+    def __init__(self, home: Path) -> None:
+        self._file = home / "server.lock"
+        self._data = home / "data"
+
+    def take(self) -> int | None:
+        """Return a locked descriptor to hand to a new server, or ``None`` while one lives."""
+        descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return descriptor
+
+    def find(self) -> Postmaster | None:
+        """Return the living server, or ``None``."""
+        try:
+            descriptor = os.open(self._file, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        try:
+            # Shared: two that look at the same time must not take each other for a server.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return self._read()
+        finally:
+            os.close(descriptor)
+        return None
 
     def stop(self) -> None:
-        """Ask for a fast shutdown and wait until the process is gone; insist if it takes too long, as the log replays."""
-        for number, patience in ((signal.SIGINT, _FAST_STOP_SECONDS), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0)):
-            try:
-                os.kill(self.pid, number)
-            except ProcessLookupError:
+        """Ask for a fast shutdown and wait for the last process; insist if that takes too long, as the log replays.
+
+        A server whose postmaster was killed has only orphans left, which end by themselves: there is nobody to signal then.
+        """
+        steps = ((signal.SIGINT, _FAST_STOP_SECONDS), (signal.SIGQUIT, _INSIST_SECONDS), (signal.SIGKILL, _INSIST_SECONDS))
+        for number, patience in steps:
+            server = self.find()
+            if server is None:
                 return
+            if server.pid > 0:
+                try:
+                    os.kill(server.pid, number)
+                except ProcessLookupError:
+                    pass
+                except PermissionError:
+                    raise ServerUnavailable(f"process {server.pid} serves {self._data} for another user: stop it first") from None
             deadline = time.monotonic() + patience
             while time.monotonic() < deadline:
-                if not serves(self.pid, self.data):
+                if self.find() is None:
                     return
-                time.sleep(_POLL_SECONDS)
-        raise ServerUnavailable(f"the PostgreSQL of {self.data} (process {self.pid}) does not end")
+                time.sleep(POLL_SECONDS)
+        raise ServerUnavailable(f"the PostgreSQL of {self._data} does not end: end its processes, then repeat")
 
-
-def find_postmaster(data: Path) -> Postmaster | None:
-    """Return the living server of ``data``, or ``None``."""
-    lines = _lock_lines(data)
-    if len(lines) < 1 or not lines[0].strip().isdigit():
-        return None
-    pid = int(lines[0])
-    if not serves(pid, data):
-        return None
-    port = int(lines[3]) if len(lines) > 3 and lines[3].strip().isdigit() else 0
-    return Postmaster(data, pid, port, lines[7].strip() if len(lines) > 7 else "starting")
-
-
-def disarm_stale_lock(data: Path) -> None:
-    """Make a left-over ``postmaster.pid`` harmless when its number now belongs to another process, or to a zombie.
-
-    PostgreSQL takes any living process of that number for a rival and refuses to start. The file itself stays: with it the server
-    checks that no orphan of the earlier one is still attached to the same shared memory. The caller holds the cluster's lock.
-    """
-    lines = _lock_lines(data)
-    if lines and lines[0].strip().isdigit() and not serves(int(lines[0]), data):
-        (data / "postmaster.pid").write_text("\n".join([str(_NO_SUCH_PROCESS), *lines[1:]]) + "\n")
-
-
-def serves(pid: int, data: Path) -> bool:
-    """Whether process ``pid`` is alive, no zombie, and a server of ``data``."""
-    command = _command_line(pid)
-    return any(argument == str(data) for argument in command) or f" -D {data} " in f" {' '.join(command)} "
-
-
-def _command_line(pid: int) -> list[str]:
-    if Path("/proc/self/cmdline").exists():
+    def _read(self) -> Postmaster:
+        # Lines: pid, data, start time, port, socket folder, address, shared memory, status.
         try:
-            # A zombie has an empty one.
-            return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="surrogateescape").split("\0")
-        except OSError:
-            return []
-    asked = ["/bin/ps", "-o", "command=", "-p", str(pid)]
-    answer = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603 - a fixed program
-    return answer.stdout.split()
-
-
-def _lock_lines(data: Path) -> list[str]:
-    try:
-        return (data / "postmaster.pid").read_text().splitlines()
-    except (OSError, UnicodeDecodeError):
-        return []
+            lines = [line.strip() for line in (self._data / "postmaster.pid").read_text().splitlines()]
+        except (OSError, UnicodeDecodeError):
+            lines = []
+        lines += [""] * (8 - len(lines))
+        pid, port = (int(line) if line.isdigit() else 0 for line in (lines[0], lines[3]))
+        return Postmaster(pid, port, lines[7])
