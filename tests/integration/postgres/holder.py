@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from pathlib import Path
 
 from adapters.postgres.cluster import ClusterSettings, EmbeddedCluster
+from adapters.postgres.launch import NOBODY
 from tradingcore.kernel.errors import TradingCoreError
 
 
@@ -17,6 +19,14 @@ async def hold(home: Path) -> None:
         assert server is not None
         print(address.port, server.pid, flush=True)
         await asyncio.to_thread(sys.stdin.read)
+
+
+def run_as_nobody(home: Path) -> subprocess.CompletedProcess[str]:
+    """Run this file as a user who owns nothing, from root. It may read everything, as this Python may lie in root's own home."""
+    become = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    read_only = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    command = [*become, *read_only, sys.executable, __file__, str(home)]
+    return subprocess.run(command, input="", capture_output=True, text=True, timeout=100, cwd="/", check=False)
 
 
 if __name__ == "__main__":
