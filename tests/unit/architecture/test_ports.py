@@ -118,8 +118,8 @@ def test_ports_are_small() -> None:
 
 
 def test_protocols_declare_no_slots_of_their_own() -> None:
-    # Without it every slotted adapter grows a __dict__.
-    for source in sources("src"):
+    # Without it every slotted adapter that inherits from one grows a __dict__.
+    for source in core():
         for node in ast.walk(source.tree):
             if isinstance(node, ast.ClassDef) and "Protocol" in base_names(node):
                 assert "__slots__ = ()" in {ast.unparse(item) for item in node.body}, source.at(node.lineno, node.name)
