@@ -113,10 +113,10 @@ async def _engines(stack: AsyncExitStack, settings: Settings, kind: ProcessKind,
     role = DatabaseRole.API if kind is ProcessKind.API else DatabaseRole.WORKER
 
     async def engine_of(address: DatabaseAddress, size: int, *, may_bypass: bool) -> Any:
+        async with connected(address) as connection:
+            await assert_safe_role(connection, may_bypass=may_bypass)
         engine = create_engine(address, EngineSettings(application=f"tradingcore-{kind.value}", pool_size=size))
         stack.push_async_callback(engine.dispose)
-        async with engine.connect() as connection:
-            await assert_safe_role(connection, may_bypass=may_bypass)
         return engine
 
     return {
