@@ -107,6 +107,7 @@ async def running(settings: Settings, kind: ProcessKind, *, observer: Observer =
 
 
 async def _engines(stack: AsyncExitStack, settings: Settings, kind: ProcessKind, migrator: Migrator) -> dict[str, Any]:
+    from adapters.postgres.connect import connected
     from adapters.postgres.engine import EngineSettings, create_engine
     from adapters.postgres.roles import DatabaseRole, assert_safe_role
 
