@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
+from adapters.market_data.arrow import floats, integers
 from adapters.market_data.columns import FoundColumns, find_columns
 from adapters.market_data.intake import CandleIntake
 from adapters.market_data.reading import one_ahead, readable
@@ -139,6 +140,8 @@ class _BlockReader:
     def chunk(self, block: bytes, first_line: int, *, bytes_read: int) -> tuple[CandleChunk, int]:
         """The candles of a block, and its number of lines."""
         lines = block.count(b"\n")
+        if self._stamps is None:
+            self._look_at_first_row(block, first_line)
         columns = self._as_columns(block, lines) if self._stamps is not None else None
         if columns is not None:
             times, prices = columns
@@ -161,6 +164,12 @@ class _BlockReader:
             times, prices, numbers, text, rows_read=rows, bytes_read=bytes_read, rejected=rejected, nonexistent=nonexistent
         )
         return chunk, lines
+
+    def _look_at_first_row(self, block: bytes, first_line: int) -> None:
+        for line, raw in enumerate(io.BytesIO(block), first_line):
+            if raw.strip():
+                self._row(raw, line)
+                return
 
     def _as_columns(self, block: bytes, lines: int) -> tuple[Milliseconds, list[npt.NDArray[np.float64]]] | None:
         found, stamps = self._columns, self._stamps
@@ -185,10 +194,10 @@ class _BlockReader:
         column = table.column(names[found.time])
         if column.null_count:
             return None
-        times = stamps.from_numbers(column.to_numpy()) if is_number else stamps.from_text(column)
+        times = stamps.from_numbers(integers(column)) if is_number else stamps.from_text(column)
         if times is None:
             return None
-        prices = [table.column(names[index]).to_numpy() for index in found.used[1:]]
+        prices = [floats(table.column(names[index])) for index in found.used[1:]]
         if found.volume is None:
             prices.append(np.zeros(len(times), dtype=np.float64))
         return times, prices

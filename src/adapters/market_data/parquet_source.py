@@ -7,9 +7,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from adapters.market_data.arrow import floats, integers, milliseconds
 from adapters.market_data.columns import FoundColumns, find_columns
 from adapters.market_data.intake import CandleIntake
 from adapters.market_data.reading import one_ahead, readable
@@ -92,9 +92,7 @@ def _check_types(schema: Any, found: FoundColumns, file: str) -> None:
 
 
 def _prices(columns: dict[str, Any], schema: Any, found: FoundColumns, count: int) -> list[npt.NDArray[np.float64]]:
-    prices = [
-        columns[schema.names[index]].cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False) for index in found.used[1:]
-    ]
+    prices = [floats(columns[schema.names[index]]) for index in found.used[1:]]
     return prices if found.volume is not None else [*prices, np.zeros(count, dtype=np.float64)]
 
 
@@ -126,16 +124,16 @@ def _chunk(
     def row_text(position: int) -> str:
         return ",".join([str(times[position].as_py()), *(repr(float(column[position])) for column in raw)])
 
-    milliseconds, faults = _milliseconds(stamps, times, first)
+    utc, faults = _milliseconds(stamps, times, first)
     rejected = [RejectedRow(line=first + position, reason=reason, text=row_text(position)) for position, reason in faults.items()]
     count = len(rows)
     if faults:
         kept = np.ones(len(rows), dtype=np.bool_)
         kept[list(faults)] = False
-        milliseconds, rows, prices = milliseconds[kept], rows[kept], [column[kept] for column in prices]
-    milliseconds, nonexistent = stamps.to_utc(milliseconds)
+        utc, rows, prices = utc[kept], rows[kept], [column[kept] for column in prices]
+    utc, nonexistent = stamps.to_utc(utc)
     return intake.chunk(
-        milliseconds,
+        utc,
         prices,
         rows,
         lambda index: row_text(int(rows[index]) - first),
@@ -159,12 +157,14 @@ def _milliseconds(stamps: Timestamps, times: Any, first: int) -> tuple[Milliseco
         ]
         faults = {position: value for position, value in enumerate(parsed) if isinstance(value, str)}
         return np.array([0 if isinstance(value, str) else value for value in parsed], dtype=np.int64), faults
-    faults = dict.fromkeys(np.flatnonzero(times.is_null().to_numpy(zero_copy_only=False)).tolist(), "time is missing")
+    faults = (
+        {position: "time is missing" for position in range(len(times)) if not times[position].is_valid} if times.null_count else {}
+    )
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        # Finer units are cut to the millisecond.
-        cast = times.cast(pa.timestamp("ms", getattr(kind, "tz", None)), safe=False).cast(pa.int64())
-        return pc.fill_null(cast, 0).to_numpy(zero_copy_only=False).astype(np.int64), faults
-    return stamps.from_numbers(pc.fill_null(times, 0).to_numpy(zero_copy_only=False)), faults
+        return milliseconds(times), faults
+    if pa.types.is_integer(kind):
+        return stamps.from_numbers(integers(times)), faults
+    return stamps.from_numbers(floats(times)), faults
 
 
 def _first_sentence(error: Exception) -> str:

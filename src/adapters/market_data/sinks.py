@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
+from adapters.market_data.arrow import arrow_floats, arrow_milliseconds
 from tradingcore.kernel.market import CandleSeries, SeriesKey
 from tradingcore.trading.errors import CandleFileNotWritable
 from tradingcore.trading.ports import CandleSink, RejectedRow, RejectSink
@@ -65,11 +66,8 @@ def _file_in_place(path: Path) -> Iterator[BinaryIO]:
 
 
 def _arrow(series: CandleSeries) -> list[Any]:
-    times = pa.array(np.asarray(series.open_times, dtype=np.int64)).cast(_SCHEMA.field(0).type)
-    return [
-        times,
-        *(pa.array(np.asarray(column)) for column in (series.open, series.high, series.low, series.close, series.volume)),
-    ]
+    columns = (series.open, series.high, series.low, series.close, series.volume)
+    return [arrow_milliseconds(np.asarray(series.open_times), "UTC"), *(arrow_floats(np.asarray(column)) for column in columns)]
 
 
 class _Writer(Protocol):

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from adapters.market_data.arrow import arrow_milliseconds, milliseconds
 from tradingcore.kernel.errors import InvalidInput
 from tradingcore.kernel.market import Timeframe, to_milliseconds
 from tradingcore.trading.errors import CandleFileUnreadable
@@ -138,7 +139,7 @@ class Timestamps:
             return None
         if self.kind is TimeKind.AWARE and not self._knows_all_offsets(column):
             return None
-        return _to_numpy(times)
+        return milliseconds(times)
 
     def _knows_all_offsets(self, column: Any) -> bool:
         # A new offset is met in the row-by-row pass, which knows its line.
@@ -151,10 +152,8 @@ class Timestamps:
             return values.astype(np.int64) * int(self.scale)
         if values.dtype.kind in "iu":
             return values.astype(np.int64) // round(1 / self.scale)
-        milliseconds: Milliseconds = np.rint(np.nan_to_num(values, nan=-1.0, posinf=-1.0, neginf=-1.0) * self.scale).astype(
-            np.int64
-        )
-        return milliseconds
+        rounded: Milliseconds = np.rint(np.nan_to_num(values, nan=-1.0, posinf=-1.0, neginf=-1.0) * self.scale).astype(np.int64)
+        return rounded
 
     def to_utc(self, times: Milliseconds) -> tuple[Milliseconds, npt.NDArray[np.bool_]]:
         """UTC milliseconds in file order, and a mask of local times that do not exist (clocks jumped over them).
@@ -166,11 +165,11 @@ class Timestamps:
             return times, valid
         if self.is_dated and not np.any(times % 86_400_000):
             return times, valid
-        local = pa.array(times, pa.timestamp("ms"))
+        local = arrow_milliseconds(times, None)
         early = pc.assume_timezone(local, self.zone, ambiguous="earliest", nonexistent="earliest")
-        late = _to_numpy(pc.assume_timezone(local, self.zone, ambiguous="latest", nonexistent="latest"))
-        missing = _to_numpy(pc.local_timestamp(early)) != times
-        utc = _to_numpy(early).copy()
+        late = milliseconds(pc.assume_timezone(local, self.zone, ambiguous="latest", nonexistent="latest"))
+        missing = milliseconds(pc.local_timestamp(early)) != times
+        utc = milliseconds(early).copy()
         for index in np.flatnonzero((late != utc) & ~missing):
             before = utc[index - 1] if index else self._last
             if utc[index] <= before:
@@ -194,8 +193,3 @@ def _ending_offset(ending: str) -> timedelta | None:
         return None if match is None else timedelta()
     offset = timedelta(hours=int(match[2]), minutes=int(match[3] or 0))
     return -offset if match[1] == "-" else offset
-
-
-def _to_numpy(times: Any) -> Milliseconds:
-    plain = times.cast(pa.timestamp("ms", times.type.tz)).cast(pa.int64())
-    return np.asarray(plain.to_numpy(zero_copy_only=False) if isinstance(plain, pa.Array) else plain.to_numpy(), dtype=np.int64)
