@@ -1,32 +1,111 @@
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from uuid import UUID
 
+import pytest
+import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapters.postgres.engine import transaction
+from adapters.postgres.roles import DatabaseRole
+from tests.integration.postgres.server import TestDatabase
 from tradingcore.kernel.authz import Actor, Plan, Role, TraceId, UserId
+from tradingcore.kernel.errors import NotFound
 
 _USER = UserId(UUID("01890000-0000-7000-8000-000000000001"))
+_NAMES = ("app.user_id", "app.roles", "app.scopes", "app.request_id")
+_READ = text("select " + ", ".join(f"current_setting('{name}', true)" for name in _NAMES))
 
 
 def a_trader() -> Actor:
     return Actor.of_user(trace_id=TraceId("ab" * 16), user_id=_USER, roles=frozenset({Role.TRADER}), plan=Plan.PRO, name="t")
 
 
-async def _context(connection: AsyncConnection) -> tuple[str | None, ...]:
-    names = ("app.user_id", "app.roles", "app.request_id")
-    asked = ", ".join(f"current_setting('{name}', true)" for name in names)
-    return tuple((await connection.execute(text(f"select {asked}"))).one())
+@pytest_asyncio.fixture
+async def narrow_engine(database: TestDatabase) -> AsyncIterator[AsyncEngine]:
+    """One connection, so that each transaction gets what the one before left."""
+    engine = database.engine(DatabaseRole.API, pool_size=1)
+    yield engine
+    await engine.dispose()
 
 
-async def test_context_is_set_before_the_first_statement(api_engine: AsyncEngine) -> None:
+def _end(ending: str) -> None:
+    if ending == "rollback":
+        raise NotFound("no such thing")
+
+
+async def _context(connection: AsyncConnection) -> list[str | None]:
+    return list((await connection.execute(_READ)).one())
+
+
+async def _raw_context(engine: AsyncEngine) -> tuple[int, list[str | None]]:
+    async with engine.connect() as connection:
+        pid = int((await connection.execute(text("select pg_backend_pid()"))).scalar_one())
+        return pid, await _context(connection)
+
+
+async def test_first_statement_sees_who_calls(api_engine: AsyncEngine) -> None:
     async with transaction(api_engine, a_trader()) as connection:
-        assert await _context(connection) == (str(_USER), "trader", "ab" * 16)
+        user, roles, scopes, request = await _context(connection)
+    assert (user, roles, request) == (str(_USER), "trader", "ab" * 16)
+    assert scopes is not None
+    assert "signals:read" in scopes.split(",")
 
 
-async def test_context_of_nobody_reads_as_null_through_nullif(api_engine: AsyncEngine) -> None:
+async def test_nobody_reads_as_null_through_nullif(api_engine: AsyncEngine) -> None:
     async with transaction(api_engine, Actor.anonymous(TraceId("00" * 16))) as connection:
         asked = text("select nullif(current_setting('app.user_id', true), '')::uuid")
         assert await connection.scalar(asked) is None
+
+
+@pytest.mark.parametrize("ending", ["commit", "rollback"])
+async def test_context_ends_with_the_transaction(narrow_engine: AsyncEngine, ending: str) -> None:
+    first = None
+    with suppress(NotFound):
+        async with transaction(narrow_engine, a_trader()) as connection:
+            first = await connection.scalar(text("select pg_backend_pid()"))
+            _end(ending)
+    second, context = await _raw_context(narrow_engine)
+    assert second == first, "a sound connection goes back to the pool"
+    assert not any(context)
+
+
+async def test_savepoint_restores_the_context_of_its_beginning(api_engine: AsyncEngine) -> None:
+    async with transaction(api_engine, a_trader()) as connection:
+        savepoint = await connection.begin_nested()
+        await connection.execute(text("select set_config('app.user_id', 'somebody', true)"))
+        await savepoint.rollback()
+        assert (await _context(connection))[0] == str(_USER)
+
+
+async def test_next_caller_on_the_same_connection_is_only_himself(narrow_engine: AsyncEngine) -> None:
+    async with transaction(narrow_engine, a_trader()):
+        pass
+    async with transaction(narrow_engine, Actor.anonymous(TraceId("00" * 16))) as connection:
+        assert await _context(connection) == ["", "", "", "00" * 16]
+
+
+async def test_clean_exit_commits_and_an_error_rolls_back(api_engine: AsyncEngine) -> None:
+    async def beat(year: int, ending: str) -> None:
+        async with transaction(api_engine, a_trader()) as connection:
+            await connection.execute(text("update heartbeat set beaten_at = :at"), {"at": datetime(year, 1, 1, tzinfo=UTC)})
+            _end(ending)
+
+    read = text("select extract(year from beaten_at)::int from heartbeat")
+    await beat(2001, "commit")
+    with pytest.raises(NotFound):
+        await beat(2002, "rollback")
+    async with transaction(api_engine, a_trader()) as connection:
+        assert await connection.scalar(read) == 2001
+
+
+async def test_read_only_transaction_cannot_write_and_the_next_one_can(narrow_engine: AsyncEngine) -> None:
+    beat = text("update heartbeat set beaten_at = now()")
+    async with transaction(narrow_engine, a_trader(), read_only=True) as connection:
+        assert await connection.scalar(text("show transaction_read_only")) == "on"
+    async with transaction(narrow_engine, a_trader()) as connection:
+        await connection.execute(beat)
