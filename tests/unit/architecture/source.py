@@ -89,7 +89,8 @@ def base_names(node: ast.ClassDef) -> set[str]:
     return names
 
 
-def names_in(node: ast.AST) -> set[str]:
+@cache
+def names_in(node: ast.AST) -> frozenset[str]:
     """Every name and attribute that occurs below ``node``."""
     found = set()
     for child in ast.walk(node):
@@ -97,7 +98,7 @@ def names_in(node: ast.AST) -> set[str]:
             found.add(child.id)
         elif isinstance(child, ast.Attribute):
             found.add(child.attr)
-    return found
+    return frozenset(found)
 
 
 def snake_case(name: str) -> str:
