@@ -34,7 +34,7 @@ class MemoryStreamLog(StreamLog):
     def __init__(self, clock: Clock, ids: IdGenerator, *, keep: timedelta = timedelta(hours=1)) -> None:
         self._clock = clock
         self._keep = keep
-        self._epoch = ids.new_trace_id()[:16]
+        self._epoch = ids.new_trace_id()
         self._topics: defaultdict[Topic, _History] = defaultdict(_History)
         self._followers: set[asyncio.Queue[StreamEntry | None]] = set()
 

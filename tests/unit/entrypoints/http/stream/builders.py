@@ -1,0 +1,110 @@
+"""What the tests of the stream start from; used by the integration tests too."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from copy import deepcopy
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from jsonschema import Draft202012Validator
+from litestar import Litestar, Request, Response
+
+from adapters.memory.stream_log import MemoryStreamLog
+from entrypoints.http.problems import status_of
+from entrypoints.http.stream.asyncapi import asyncapi_document
+from entrypoints.http.stream.hub import Hub
+from entrypoints.http.stream.routes import stream_routes
+from tradingcore.auth.errors import CredentialRefused
+from tradingcore.kernel.authz import Actor, Plan, Role, TraceId, UserId
+from tradingcore.kernel.errors import TradingCoreError
+from tradingcore.kernel.ports import Clock
+from tradingcore.testing.fakes import FakeClock, SequentialIds
+
+
+def a_log(clock: Clock | None = None) -> MemoryStreamLog:
+    return MemoryStreamLog(clock or FakeClock(), SequentialIds(), keep=timedelta(minutes=5))
+
+
+def an_actor(role: Role = Role.TRADER, *, number: int = 1) -> Actor:
+    return Actor.of_user(
+        trace_id=TraceId("0" * 32),
+        user_id=UserId(UUID(int=number)),
+        roles=frozenset({role}),
+        plan=Plan.PRO,
+        name=f"{role.value} {number}",
+        credential_id=UUID(int=1000 + number),
+    )
+
+
+class Tickets:
+    """Credentials by name: ``trader-1`` is a ticket, and a key, of the trader number 1. Those in ``revoked`` hold no more."""
+
+    def __init__(self) -> None:
+        self.revoked: set[UUID | None] = set()
+
+    def revoke(self, number: int) -> None:
+        self.revoked.add(UUID(int=number))
+
+    async def redeem(self, ticket: str) -> Actor:
+        role, _, number = ticket.partition("-")
+        if role not in {item.value for item in Role} or not number.isdigit():
+            raise CredentialRefused("the ticket is not valid")
+        return an_actor(Role(role), number=int(number))
+
+    async def recheck(self, actor: Actor) -> bool:
+        return actor.user_id not in self.revoked
+
+
+def _strict(schemas: dict[str, Any]) -> dict[str, Any]:
+    """The schemas without their tolerance for additions, so that a frame with a field that nobody documented is found."""
+    strict = deepcopy(schemas)
+    for schema in strict.values():
+        if schema.get("type") == "object":
+            schema["additionalProperties"] = False
+    return strict
+
+
+_DOCUMENT = asyncapi_document("test")
+_COMPONENTS = {"schemas": _strict(_DOCUMENT["components"]["schemas"])}
+_VALIDATORS = {
+    op: Draft202012Validator({"$ref": message["payload"]["$ref"], "components": _COMPONENTS})
+    for op, message in _DOCUMENT["components"]["messages"].items()
+}
+
+
+def checked(text: str | bytes, *, operation: str = "sendToClient") -> dict[str, Any]:
+    """The frame, after it was validated against the AsyncAPI document as a message of ``operation``."""
+    frame: dict[str, Any] = json.loads(text)
+    allowed = {reference["$ref"].rpartition("/")[2] for reference in _DOCUMENT["operations"][operation]["messages"]}
+    assert frame["op"] in allowed, f"{frame['op']} is not documented for {operation}"
+    _VALIDATORS[frame["op"]].validate(frame)
+    return frame
+
+
+async def eventually(holds: Callable[[], bool | Awaitable[bool]], *, seconds: float = 5.0) -> None:
+    async with asyncio.timeout(seconds):
+        while True:
+            result = holds()
+            if result if isinstance(result, bool) else await result:
+                return
+            await asyncio.sleep(0.005)
+
+
+def an_app(hub: Hub, tickets: Tickets) -> Litestar:
+    """The stream routes and nothing else."""
+    routes = stream_routes(
+        hub,
+        redeem_ticket=tickets.redeem,
+        authenticate_bearer=tickets.redeem,
+        recheck=tickets.recheck,
+        allowed_origins=frozenset({"https://app.example"}),
+    )
+
+    def render(_: Request[Any, Any, Any], error: TradingCoreError) -> Response[dict[str, str]]:
+        return Response({"code": error.code, "detail": str(error)}, status_code=status_of(type(error)))
+
+    return Litestar(routes, lifespan=[lambda _: hub.running()], exception_handlers={TradingCoreError: render})
