@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from tradingcore.kernel.market import Candle, SeriesKey
@@ -14,6 +15,11 @@ def rfc3339(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def decimal_text(value: Decimal) -> str:
+    """All digits, never an exponent: ``0.00000012``, which ``str`` would write as ``1.2E-7``."""
+    return format(value, "f")
+
+
 def signal_on_the_wire(signal: Signal) -> dict[str, Any]:
     """Decimals are strings. A signal never travels without its status, its sample size and its interval."""
     return {
@@ -23,24 +29,24 @@ def signal_on_the_wire(signal: Signal) -> dict[str, Any]:
         "issued_at": rfc3339(signal.issued_at),
         "decision_candle": rfc3339(signal.decision_candle),
         "side": signal.side.value,
-        "entry": str(signal.entry),
-        "take_profit": str(signal.take_profit),
-        "stop_loss": str(signal.stop_loss),
-        "risk_reward": str(signal.risk_reward),
+        "entry": decimal_text(signal.entry),
+        "take_profit": decimal_text(signal.take_profit),
+        "stop_loss": decimal_text(signal.stop_loss),
+        "risk_reward": decimal_text(signal.risk_reward),
         "probability": signal.probability,
         "p_stop_loss": signal.p_stop_loss,
         "p_time": signal.p_time,
         "expected_value_r": signal.expected_value_r,
         "cost": signal.cost,
         "horizon": signal.horizon,
-        "predicted_high": str(signal.predicted_high),
-        "predicted_low": str(signal.predicted_low),
+        "predicted_high": decimal_text(signal.predicted_high),
+        "predicted_low": decimal_text(signal.predicted_low),
         "interval": {
             "level": signal.interval_level,
             "coverage": signal.interval_coverage,
             "sample_size": signal.sample_size,
-            "high": [str(signal.predicted_high_low), str(signal.predicted_high_high)],
-            "low": [str(signal.predicted_low_low), str(signal.predicted_low_high)],
+            "high": [decimal_text(signal.predicted_high_low), decimal_text(signal.predicted_high_high)],
+            "low": [decimal_text(signal.predicted_low_low), decimal_text(signal.predicted_low_high)],
         },
         "expires_at": rfc3339(signal.expires_at),
         "model_version": signal.model_version,

@@ -1,0 +1,101 @@
+"""The HTTP application: use cases in, an ASGI application out. Nothing here knows how the use cases were made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, Router
+from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
+
+from entrypoints.http.di import injected
+from entrypoints.http.edge import Edge
+from entrypoints.http.health import Lifecycle, ProbeReadiness
+from entrypoints.http.identity import Authenticate, Identify, actor_of
+from entrypoints.http.inputs import refuse_unread_query
+from entrypoints.http.logs import Pseudonyms
+from entrypoints.http.metrics import Metrics
+from entrypoints.http.openapi import Documents, openapi_document
+from entrypoints.http.options import HttpSettings
+from entrypoints.http.pages import Cursors, Paging
+from entrypoints.http.problems import EXCEPTION_HANDLERS
+from entrypoints.http.routes import auth, ml, system, trading
+from entrypoints.http.static_files import StaticFiles
+
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+
+def create_app(
+    use_cases: Mapping[str, Callable[[], Any]],
+    *,
+    settings: HttpSettings,
+    authenticate: Authenticate,
+    readiness: ProbeReadiness,
+    metrics: Metrics | None = None,
+    lifecycle: Lifecycle | None = None,
+    stream_routes: Sequence[Any] = (),
+    asyncapi: Mapping[str, Any] | None = None,
+    lifespan: Sequence[Lifespan] = (),
+) -> Litestar:
+    """Build the application.
+
+    Args:
+        use_cases: factories by name: ``list_symbols``, ``get_candles``, ``list_series``, ``list_signals``, ``get_signal``,
+            ``explain_signal``, ``list_decisions``, ``list_models``, ``get_model``, ``predict_on_demand``, ``issue_stream_ticket``.
+        settings: keys, limits and who may call from a browser.
+        authenticate: a bearer token and a trace id to an actor. Raises `CredentialRefused`.
+        readiness: asked by ``/health/ready`` on every probe; quick, and never raising.
+        metrics: given where others count into the same registry.
+        lifecycle: given where the server reports that it is stopping.
+        stream_routes: route handlers of the stream, mounted under ``/api/v1``.
+        asyncapi: the document that describes them.
+        lifespan: async context managers around the life of the application, such as the stream's hub.
+    """
+    metrics = metrics or Metrics()
+    lifecycle = lifecycle or Lifecycle()
+    cursors = Cursors(settings.cursor_key)
+    static_files = StaticFiles(with_docs=settings.shows_docs)
+    documents: list[Documents] = []
+
+    def paging(request: Request[Any, Any, Any]) -> Paging:
+        return Paging.of(request, cursors)
+
+    api = Router(
+        "/api/v1",
+        route_handlers=[auth.ROUTES, ml.ROUTES, trading.ROUTES, *stream_routes],
+        dependencies={
+            "actor": Provide(actor_of, sync_to_thread=False),
+            "paging": Provide(paging, sync_to_thread=False),
+        },
+        middleware=[DefineMiddleware(Identify, authenticate=authenticate)],
+        before_request=refuse_unread_query,
+    )
+    app = Litestar(
+        route_handlers=[api, system.ROUTES, *([system.DOCUMENT_ROUTES] if settings.shows_docs else [])],
+        dependencies=injected(
+            {
+                **use_cases,
+                "documents": lambda: documents[0],
+                "lifecycle": lambda: lifecycle,
+                "metrics": lambda: metrics,
+                "readiness": lambda: readiness,
+                "static_files": lambda: static_files,
+            }
+        ),
+        exception_handlers=EXCEPTION_HANDLERS,
+        lifespan=list(lifespan),
+        on_startup=[lifecycle.started],
+        request_max_body_size=settings.largest_body,
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+    described = openapi_document(app, version=settings.version)
+    documents.append(Documents(openapi=msgspec.json.encode(described), asyncapi=json.dumps(asyncapi or {}).encode()))
+    # The framework's middleware does not see what it cannot route; this layer sees everything.
+    app.asgi_handler = Edge(app.asgi_handler, settings=settings, metrics=metrics, pseudonyms=Pseudonyms(settings.pseudonym_key))
+    return app

@@ -1,0 +1,178 @@
+"""The outermost layer: what every answer gets, whatever made it. Ids, a deadline, headers, CORS, one log line, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from http import HTTPStatus
+from time import perf_counter
+from typing import Any, Final
+
+import msgspec
+import structlog
+from litestar.types import ASGIApp, Receive, Send
+
+from entrypoints.http.logs import Pseudonyms
+from entrypoints.http.metrics import UNMATCHED, Metrics
+from entrypoints.http.options import HttpSettings
+from entrypoints.http.problems import Problem, Refused, problem_headers, refusal
+from entrypoints.http.trace import Call, call_from, remember_call
+
+DEFAULT_HEADERS: Final[Mapping[bytes, bytes]] = {
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"cross-origin-resource-policy": b"same-site",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"strict-transport-security": b"max-age=31536000; includeSubDomains",
+    b"cache-control": b"no-store",
+}
+"""An answer that sets one of these itself keeps its own."""
+
+ALLOWED_METHODS: Final = b"GET, HEAD, POST"
+ALLOWED_REQUEST_HEADERS: Final = b"authorization, content-type, if-none-match, last-event-id, traceparent, x-request-id"
+EXPOSED_HEADERS: Final = b"etag, link, retry-after, traceparent, www-authenticate, x-request-id"
+PREFLIGHT_SECONDS: Final = b"600"
+ENDLESS_PATHS: Final = frozenset({"/api/v1/events"})
+"""Paths whose answer never ends, so that there is no such thing as its HEAD."""
+
+
+class Edge:
+    """An ASGI application around the framework's."""
+
+    def __init__(self, app: ASGIApp, *, settings: HttpSettings, metrics: Metrics, pseudonyms: Pseudonyms) -> None:
+        self._app = app
+        self._settings = settings
+        self._metrics = metrics
+        self._pseudonyms = pseudonyms
+        self._origins = {origin.encode("latin-1") for origin in settings.allowed_origins}
+        self._log = structlog.get_logger("http")
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        call = call_from(scope["headers"])
+        remember_call(scope, call)
+        with structlog.contextvars.bound_contextvars(trace_id=call.trace_id, span_id=call.span_id, request_id=call.request_id):
+            if scope["type"] == "websocket":
+                await self._app(scope, receive, send)
+            else:
+                await _Exchange(self, scope, call, send).run(receive)
+
+    async def answer(self, exchange: _Exchange, receive: Receive) -> None:
+        scope: Any = exchange.scope
+        if _is_preflight(scope):
+            await exchange.send_plain(HTTPStatus.NO_CONTENT, self._preflight_headers(scope))
+            return
+        size = _header(scope, b"content-length")
+        if size is not None and size.isdigit() and int(size[:20]) > self._settings.largest_body:
+            detail = f"a body has at most {self._settings.largest_body} bytes"
+            await exchange.send_refusal(Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "content_too_large", detail))
+            return
+        if scope["method"] == "HEAD" and scope["path"] not in ENDLESS_PATHS:
+            scope["method"] = "GET"
+        try:
+            async with asyncio.timeout(self._settings.deadline_seconds) as deadline:
+                exchange.deadline = deadline
+                await self._app(scope, receive, exchange.send)
+        except TimeoutError:
+            if exchange.status is not None or not deadline.expired():
+                raise
+            detail = f"no answer within {self._settings.deadline_seconds:g} s; try again later"
+            await exchange.send_refusal(Refused(HTTPStatus.SERVICE_UNAVAILABLE, "deadline_exceeded", detail))
+
+    def headers_for(self, scope: Any, call: Call) -> dict[bytes, bytes]:
+        """What an answer gets unless it has it."""
+        headers = {**DEFAULT_HEADERS, b"x-request-id": call.request_id.encode(), b"traceparent": call.traceparent.encode()}
+        origin = _header(scope, b"origin")
+        if self._origins:
+            headers[b"vary"] = b"Origin"
+        if origin in self._origins and origin is not None:
+            headers[b"access-control-allow-origin"] = origin
+            headers[b"access-control-expose-headers"] = EXPOSED_HEADERS
+        return headers
+
+    def _preflight_headers(self, scope: Any) -> dict[bytes, bytes]:
+        if _header(scope, b"origin") not in self._origins:
+            return {}
+        return {
+            b"access-control-allow-methods": ALLOWED_METHODS,
+            b"access-control-allow-headers": ALLOWED_REQUEST_HEADERS,
+            b"access-control-max-age": PREFLIGHT_SECONDS,
+        }
+
+    def record(self, exchange: _Exchange, seconds: float) -> None:
+        scope: Any = exchange.scope
+        route = scope.get("path_template") or UNMATCHED
+        status = exchange.status or 499  # the client went away first
+        self._metrics.request_answered(method=exchange.method, route=route, status=status, seconds=seconds)
+        actor = scope.get("user")
+        is_probe = route.startswith("/health") or route == "/metrics"
+        log = self._log.debug if is_probe and status < HTTPStatus.BAD_REQUEST else self._log.info
+        log(
+            "http_request",
+            method=exchange.method if len(exchange.method) < 16 else "other",
+            route=route,
+            status=status,
+            duration_ms=round(seconds * 1000, 3),
+            user="anonymous" if actor is None else self._pseudonyms.of(actor),
+        )
+
+    async def run(self, exchange: _Exchange, receive: Receive) -> None:
+        started = perf_counter()
+        with self._metrics.in_flight.track_inprogress():
+            try:
+                await self.answer(exchange, receive)
+            finally:
+                self.record(exchange, perf_counter() - started)
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, edge: Edge, scope: Any, call: Call, send: Send) -> None:
+        self._edge = edge
+        self._call = call
+        self._send = send
+        self.scope = scope
+        self.method: str = scope["method"]
+        self.status: int | None = None
+        self.deadline: asyncio.Timeout | None = None
+
+    async def run(self, receive: Receive) -> None:
+        await self._edge.run(self, receive)
+
+    async def send(self, message: Any) -> None:
+        """Complete the head of an answer; drop the body of an answer to HEAD."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            if self.deadline is not None and not self.deadline.expired():
+                self.deadline.reschedule(None)
+            message["headers"] = self._completed(message.get("headers", ()))
+        elif message["type"] == "http.response.body" and self.method == "HEAD":
+            message = {**message, "body": b""}
+        await self._send(message)
+
+    def _completed(self, own: Any) -> list[tuple[bytes, bytes]]:
+        headers = [(bytes(name).lower(), bytes(value)) for name, value in own]
+        present = {name for name, _ in headers} - {b"vary"}
+        return headers + [pair for pair in self._edge.headers_for(self.scope, self._call).items() if pair[0] not in present]
+
+    async def send_plain(self, status: HTTPStatus, headers: Mapping[bytes, bytes], body: bytes = b"") -> None:
+        await self.send({"type": "http.response.start", "status": status.value, "headers": list(headers.items())})
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def send_refusal(self, refused: Refused) -> None:
+        problem: Problem = refusal(refused, instance=self._call.request_id)
+        body = msgspec.json.encode(problem)
+        headers = problem_headers(problem, had_credential=False) | {"content-length": str(len(body))}
+        await self.send_plain(refused.status, {name.lower().encode(): value.encode() for name, value in headers.items()}, body)
+
+
+def _header(scope: Any, name: bytes) -> bytes | None:
+    return next((value for key, value in scope["headers"] if key == name), None)
+
+
+def _is_preflight(scope: Any) -> bool:
+    is_asking = _header(scope, b"access-control-request-method") is not None and _header(scope, b"origin") is not None
+    return scope["method"] == "OPTIONS" and is_asking

@@ -1,0 +1,48 @@
+"""Who calls: from ``Authorization: Bearer`` to an `Actor`. What the actor may do is for the use cases to say."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from litestar import Request
+from litestar.types import ASGIApp, Receive, Send
+
+from entrypoints.http.trace import call_of
+from tradingcore.auth.errors import CredentialRefused
+from tradingcore.kernel.authz import Actor, TraceId
+
+Authenticate = Callable[[str, TraceId], Awaitable[Actor]]
+"""Turns a bearer token into an actor on the given trace. Raises `CredentialRefused`, or `Unavailable`."""
+
+_LONGEST_TOKEN: Final = 4096
+
+
+class Identify:
+    """Middleware of the routes under ``/api``. No credential makes an anonymous actor, so that a forgotten route is denied."""
+
+    def __init__(self, app: ASGIApp, *, authenticate: Authenticate) -> None:
+        self._app = app
+        self._authenticate = authenticate
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope["user"] = await self._actor_of(scope)
+        await self._app(scope, receive, send)
+
+    async def _actor_of(self, scope: Any) -> Actor:
+        trace_id = call_of(scope).trace_id
+        sent = [value for name, value in scope["headers"] if name == b"authorization"]
+        if not sent:
+            return Actor.anonymous(trace_id)
+        scheme, _, token = sent[0].decode("latin-1").partition(" ")
+        token = token.strip()
+        if len(sent) > 1 or scheme.lower() != "bearer" or not token or len(token) > _LONGEST_TOKEN:
+            raise CredentialRefused("send one credential: Authorization: Bearer and an API key")
+        return await self._authenticate(token, trace_id)
+
+
+def actor_of(request: Request[Any, Any, Any]) -> Actor:
+    """The dependency ``actor`` of the handlers."""
+    actor: Actor = request.scope["user"]
+    return actor

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+MEBIBYTE: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSettings:
+    """What the HTTP side is told. Limits as in reliability.md; ``allowed_origins`` are exact, ``https://app.example``."""
+
+    cursor_key: bytes
+    pseudonym_key: bytes
+    environment: str = "development"
+    version: str = "0.1.0"
+    allowed_origins: frozenset[str] = frozenset()
+    shows_docs: bool = True
+    largest_body: int = MEBIBYTE
+    deadline_seconds: float = 15.0
+
+    def __post_init__(self) -> None:
+        if "*" in self.allowed_origins:
+            raise ValueError("an origin is named exactly: * would allow every site")

@@ -1,0 +1,96 @@
+"""Probes, metrics, the small page, and the documents. All of it outside ``/api``, open to everybody."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Request, Response, Router, get
+
+from entrypoints.http import metrics as families
+from entrypoints.http.conditional import matches, not_modified
+from entrypoints.http.health import Lifecycle, ProbeReadiness
+from entrypoints.http.metrics import Metrics
+from entrypoints.http.openapi import Documents, described
+from entrypoints.http.problems import Refused
+from entrypoints.http.schemas.system import HealthBody
+from entrypoints.http.static_files import StaticFiles
+
+
+@get("/health/live", operation_id="getLiveness", summary="The process turns", opt=described(is_open=True))
+async def live_handler() -> HealthBody:
+    return HealthBody(status="ok", checks={})
+
+
+@get("/health/ready", operation_id="getReadiness", summary="Requests may come", opt=described(is_open=True, may_be_unready=True))
+async def ready_handler(lifecycle: Lifecycle, readiness: ProbeReadiness) -> HealthBody:
+    if lifecycle.is_draining:
+        raise _not_ready("the server is stopping", {"server": "stopping"})
+    found = await readiness()
+    if not found.is_ready:
+        raise _not_ready("something that requests need is missing", found.as_text())
+    return HealthBody(status="ok", checks=found.as_text())
+
+
+@get(
+    "/health/startup",
+    operation_id="getStartup",
+    summary="The process has started",
+    opt=described(is_open=True, may_be_unready=True),
+)
+async def startup_handler(lifecycle: Lifecycle) -> HealthBody:
+    if not lifecycle.has_started:
+        raise _not_ready("the server is starting", {"server": "starting"})
+    return HealthBody(status="ok", checks={})
+
+
+def _not_ready(detail: str, checks: dict[str, str]) -> Refused:
+    return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", detail, checks=checks)
+
+
+@get("/metrics", include_in_schema=False)
+async def metrics_handler(metrics: Metrics) -> Response[bytes]:
+    return Response(metrics.exposition(), media_type=families.CONTENT_TYPE)
+
+
+@get("/", include_in_schema=False)
+async def page_handler(request: Request[Any, Any, Any], static_files: StaticFiles) -> Response[Any]:
+    return _file(request, static_files, "index.html")
+
+
+@get("/static/{name:str}", include_in_schema=False)
+async def static_handler(request: Request[Any, Any, Any], name: str, static_files: StaticFiles) -> Response[Any]:
+    return _file(request, static_files, name)
+
+
+def _file(request: Request[Any, Any, Any], static_files: StaticFiles, name: str) -> Response[Any]:
+    file = static_files.find(name)
+    if file is None:
+        raise Refused(HTTPStatus.NOT_FOUND, "not_found", "nothing is served at this path")
+    headers = {**file.headers, "Cache-Control": "no-cache"}
+    if matches(request, file.etag):
+        return not_modified(file.etag, **headers)
+    return Response(file.content, media_type=file.media_type, headers={"ETag": file.etag, **headers})
+
+
+@get("/docs", include_in_schema=False)
+async def docs_handler(request: Request[Any, Any, Any], static_files: StaticFiles) -> Response[Any]:
+    return _file(request, static_files, "docs.html")
+
+
+@get("/openapi.json", include_in_schema=False)
+async def openapi_handler(documents: Documents) -> Response[bytes]:
+    return Response(documents.openapi, media_type="application/json")
+
+
+@get("/asyncapi.json", include_in_schema=False)
+async def asyncapi_handler(documents: Documents) -> Response[bytes]:
+    return Response(documents.asyncapi, media_type="application/json")
+
+
+ROUTES = Router(
+    "/",
+    route_handlers=[live_handler, ready_handler, startup_handler, metrics_handler, page_handler, static_handler],
+    tags=["system"],
+)
+DOCUMENT_ROUTES = Router("/", route_handlers=[docs_handler, openapi_handler, asyncapi_handler])
