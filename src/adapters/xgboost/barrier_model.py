@@ -11,16 +11,16 @@ import xgboost as xgb
 from adapters.xgboost import softmax
 from adapters.xgboost.arrays import F32, F64, I8
 from adapters.xgboost.baselines import har_columns
-from adapters.xgboost.boosting import CLASSES, Grower, Growth, predict
+from adapters.xgboost.boosting import CLASSES, Grower, Growth, min_leaf_rows, predict
 from adapters.xgboost.samples import CELLS, Samples
-from tradingcore.ml.policies import Fold
+from tradingcore.ml.policies import Fold, thinning
 
 C: Final = 1.0
 SMALLEST: Final = 1e-6
 CLASS_COUNT: Final = 3
 TIME: Final = 2
-TREE_ROWS: Final = 24_000
-"""Candles that the trees learn from at most, evenly spaced: each gives a row per cell, and neighbours share outcomes."""
+MAX_TREE_ROWS: Final = 24_000
+"""Candles that the trees learn from at most. Each gives a row per cell, so a profile's limit is halved here."""
 
 _QUESTIONS: Final = np.array([[cell.side, cell.k_take_profit, cell.k_stop_loss] for cell in CELLS], dtype=np.float32)
 
@@ -80,12 +80,18 @@ def companion_design(features: F32, atr: F64, scale: F64, columns: list[int]) ->
     return np.stack(blocks, axis=1).reshape(len(har) * len(CELLS), -1)
 
 
-def fit_barrier_model(samples: Samples, fold: Fold, growth: Growth, *, stride: int) -> BarrierModel:
+def fit_barrier_model(samples: Samples, fold: Fold, growth: Growth, *, max_tree_rows: int | None) -> BarrierModel:
     """Fit trees, calibrator and companion on the slices of a fold."""
     columns = har_columns(samples.spec.names)
-    step = max(stride, -(-len(fold.fit) // TREE_ROWS))
-    fit, early_stop = slice(fold.fit.start, fold.fit.stop, step), slice(fold.early_stop.start, fold.early_stop.stop, stride)
-    grower = Grower(tree_rows(samples.features[fit]), tree_rows(samples.features[early_stop]), growth)
+    at_most = min(MAX_TREE_ROWS, max_tree_rows // 2 if max_tree_rows else MAX_TREE_ROWS)
+    step = thinning(samples.spec.horizon, rows=len(fold.fit), at_most=at_most)
+    fit, early_stop = slice(fold.fit.start, fold.fit.stop, step), slice(fold.early_stop.start, fold.early_stop.stop, step)
+    grower = Grower(
+        tree_rows(samples.features[fit]),
+        tree_rows(samples.features[early_stop]),
+        growth,
+        min_leaf_rows=min_leaf_rows(samples.spec.horizon, stride=step),
+    )
     trees = grower.grow(
         CLASSES, samples.labels[fit].ravel().astype(np.float64), samples.labels[early_stop].ravel().astype(np.float64)
     )

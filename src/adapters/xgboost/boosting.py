@@ -16,14 +16,19 @@ PARAMETERS: Final[dict[str, Any]] = {
     "tree_method": "hist",
     "max_bin": MAX_BIN,
     "max_depth": 4,
-    "eta": 0.05,
-    "min_child_weight": 100,
     "subsample": 0.7,
     "colsample_bytree": 0.5,
     "lambda": 20,
     "verbosity": 0,
 }
-EARLY_STOP_ROUNDS: Final = 40
+LEAF_HORIZONS: Final = 25
+"""How many horizons that do not overlap a leaf must hold."""
+
+SLOW: Final = 0.05
+"""Learning rate where there are rounds enough."""
+
+MAX_PATIENCE: Final = 40
+"""Rounds without gain on later rows after which growing stops."""
 
 QUANTILES: Final[dict[str, Any]] = {"objective": "reg:quantileerror", "quantile_alpha": list(LEVELS)}
 MEAN: Final[dict[str, Any]] = {"objective": "reg:squarederror"}
@@ -45,19 +50,34 @@ class _Cancellation(xgb.callback.TrainingCallback):  # type: ignore[misc]  # xgb
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """How the trees of one fold are grown."""
+    """How the trees of one fold are grown. Few rounds are taken in larger steps and given up sooner."""
 
     rounds: int
     seed: int
     threads: int
     cancelled: threading.Event
 
+    @property
+    def eta(self) -> float:
+        return max(SLOW, min(0.3, 15 / self.rounds))
+
+    @property
+    def patience(self) -> int:
+        return max(5, min(MAX_PATIENCE, self.rounds // 10))
+
 
 class Grower:
     """Grows boosters on the rows of one fold; the quantised features are shared by all of them."""
 
-    def __init__(self, fit: F32, early_stop: F32, growth: Growth) -> None:
+    def __init__(self, fit: F32, early_stop: F32, growth: Growth, *, min_leaf_rows: float) -> None:
         self._growth = growth
+        self._parameters = {
+            **PARAMETERS,
+            "eta": growth.eta,
+            "min_child_weight": min_leaf_rows,
+            "seed": growth.seed,
+            "nthread": growth.threads,
+        }
         self._fit = xgb.QuantileDMatrix(fit, max_bin=MAX_BIN, nthread=growth.threads)
         self._early_stop = xgb.QuantileDMatrix(early_stop, ref=self._fit, max_bin=MAX_BIN, nthread=growth.threads)
 
@@ -66,16 +86,21 @@ class Grower:
         self._fit.set_label(fit_labels)
         self._early_stop.set_label(early_stop_labels)
         booster = xgb.train(
-            {**PARAMETERS, **objective, "seed": self._growth.seed, "nthread": self._growth.threads},
+            {**self._parameters, **objective},
             self._fit,
             num_boost_round=self._growth.rounds,
             evals=[(self._early_stop, "later")],
-            callbacks=[_Cancellation(self._growth.cancelled), xgb.callback.EarlyStopping(EARLY_STOP_ROUNDS)],
+            callbacks=[_Cancellation(self._growth.cancelled), xgb.callback.EarlyStopping(rounds=self._growth.patience)],
             verbose_eval=False,
         )
         if self._growth.cancelled.is_set():
             raise TrainingCancelled
         return booster[: booster.best_iteration + 1]
+
+
+def min_leaf_rows(horizon: int, *, stride: int) -> float:
+    """Rows that a leaf must hold: outcomes overlap, so long horizons need more of them (50 to 300, ml.md S5)."""
+    return min(300.0, max(50.0, LEAF_HORIZONS * horizon / stride))
 
 
 def serialise(booster: xgb.Booster) -> bytes:

@@ -79,7 +79,7 @@ class XgboostModelTrainer(ModelTrainer):
             begun = time.perf_counter()
             seed = request.seed * SEED_STRIDE + fold.index
             growth = Growth(rounds=request.training.rounds, seed=seed, threads=self._threads, cancelled=cancelled)
-            fitted = fit_fold(samples, fold, growth)
+            fitted = fit_fold(samples, fold, growth, max_tree_rows=request.training.max_tree_rows)
             if fold.test:
                 outcomes.append(forecast_fold(samples, fold, fitted))
                 records.append(

@@ -10,7 +10,7 @@ import numpy as np
 from adapters.xgboost.arrays import F64, I8, SIDES
 from adapters.xgboost.barrier_model import BarrierModel, base_rates, fit_barrier_model
 from adapters.xgboost.baselines import RangeForecast, baseline_forecasts, har_columns, har_w_design
-from adapters.xgboost.boosting import Grower, Growth
+from adapters.xgboost.boosting import Grower, Growth, min_leaf_rows
 from adapters.xgboost.range_model import RangeModel, fit_range_models
 from adapters.xgboost.samples import CELLS, Samples
 from tradingcore.ml.policies import Fold, thinning
@@ -61,15 +61,20 @@ class FoldOutcome:
     barrier: BarrierOutcome
 
 
-def fit_fold(samples: Samples, fold: Fold, growth: Growth) -> FittedFold:
-    stride = thinning(samples.spec.horizon)
+def fit_fold(samples: Samples, fold: Fold, growth: Growth, *, max_tree_rows: int | None) -> FittedFold:
+    stride = thinning(samples.spec.horizon, rows=len(fold.fit), at_most=max_tree_rows)
     rows = samples.features
-    grower = Grower(rows[fold.fit.start : fold.fit.stop : stride], rows[fold.early_stop.start : fold.early_stop.stop], growth)
+    grower = Grower(
+        rows[fold.fit.start : fold.fit.stop : stride],
+        rows[fold.early_stop.start : fold.early_stop.stop],
+        growth,
+        min_leaf_rows=min_leaf_rows(samples.spec.horizon, stride=stride),
+    )
     pairs = {side: fit_range_models(samples, side, fold, grower, stride=stride) for side in SIDES}
     return FittedFold(
         {side: pair[0] for side, pair in pairs.items()},
         {side: pair[1] for side, pair in pairs.items()},
-        fit_barrier_model(samples, fold, growth, stride=stride),
+        fit_barrier_model(samples, fold, growth, max_tree_rows=max_tree_rows),
     )
 
 

@@ -39,9 +39,9 @@ class Fold:
         return range(self.fit.start, self.calibrate.stop)
 
 
-def thinning(horizon: int) -> int:
-    """Every how many rows one is learnt from: neighbours share most of their outcome (h/8, measured in ml.md)."""
-    return max(1, horizon // 8)
+def thinning(horizon: int, *, rows: int, at_most: int | None = None) -> int:
+    """Every how many rows trees learn from one: neighbours share most of their outcome (h/8, measured in ml.md)."""
+    return max(1, horizon // 8, -(-rows // at_most) if at_most else 1)
 
 
 def min_train_rows(horizon: int) -> int:

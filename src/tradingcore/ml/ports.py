@@ -103,10 +103,12 @@ class TrainingProfile:
     rounds: int
     horizons: int | None
     """How many of the default horizons, shortest first; ``None`` for all."""
+    max_tree_rows: int | None = None
+    """How many candles teach the trees of a fold at most, evenly spaced; ``None`` for all that `policies.thinning` leaves."""
 
 
 FULL: Final = TrainingProfile(name="full", folds=6, rounds=600, horizons=None)
-DEMO: Final = TrainingProfile(name="demo", folds=3, rounds=150, horizons=1)
+DEMO: Final = TrainingProfile(name="demo", folds=3, rounds=150, horizons=1, max_tree_rows=8_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

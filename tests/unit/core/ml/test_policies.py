@@ -68,4 +68,5 @@ def test_history_that_is_just_enough_gives_every_fold_its_rows() -> None:
 
 
 def test_short_horizons_are_not_thinned() -> None:
-    assert [thinning(horizon) for horizon in (1, 4, 12, 48)] == [1, 1, 1, 6]
+    assert [thinning(horizon, rows=10_000) for horizon in (1, 4, 12, 48)] == [1, 1, 1, 6]
+    assert [thinning(4, rows=rows, at_most=8_000) for rows in (500, 8_000, 8_001)] == [1, 1, 2]
