@@ -34,7 +34,7 @@ def choose(outcome: FoldOutcome, *, horizon: int) -> Choice:
     """Trees serve only where the walk-forward shows that they are no worse than what is simpler."""
     skill = np.mean([_pinball_skill(outcome, side, ENSEMBLE, f"served_{HAR_W}") for side in SIDES])
     barrier = outcome.barrier
-    tree = "calibrated" if _calibration_pays(barrier) else "raw"
+    tree = _better_trees(barrier)
     t = measure.diebold_mariano(_brier(barrier, "companion"), _brier(barrier, tree), lag=2 * horizon)
     return Choice(range=ENSEMBLE if skill > 0 else HAR_W, barrier=tree if t > NOT_WORSE else "companion")
 
@@ -114,13 +114,14 @@ def _brier(barrier: BarrierOutcome, name: str) -> F64:
     return np.asarray(((barrier.chances[name][:, :, TAKE_PROFIT] - hit) ** 2).mean(axis=1))
 
 
-def _calibration_pays(barrier: BarrierOutcome) -> bool:
+def _better_trees(barrier: BarrierOutcome) -> str:
     hit = (barrier.labels == TAKE_PROFIT).ravel()
     error = {
         name: measure.calibration_error(barrier.chances[name][:, :, TAKE_PROFIT].ravel(), hit) for name in ("calibrated", "raw")
     }
     loss = {name: measure.log_loss(barrier.chances[name], barrier.labels).mean() for name in ("calibrated", "raw")}
-    return bool(error["calibrated"] <= max(ACCEPTED_CALIBRATION_ERROR, error["raw"]) and loss["calibrated"] <= loss["raw"])
+    pays = error["calibrated"] <= max(ACCEPTED_CALIBRATION_ERROR, error["raw"]) and loss["calibrated"] <= loss["raw"]
+    return "calibrated" if pays else "raw"
 
 
 def _barrier_metrics(barrier: BarrierOutcome, ours: str, *, horizon: int) -> dict[str, float]:
@@ -138,9 +139,8 @@ def _barrier_metrics(barrier: BarrierOutcome, ours: str, *, horizon: int) -> dic
     }
     for name in ("calibrated", "raw", "companion"):
         metrics[f"barrier_brier_skill_{name}"] = measure.skill(_brier(barrier, name), _brier(barrier, "base"))
-    metrics["barrier_dm_companion"] = measure.diebold_mariano(
-        _brier(barrier, "companion"), _brier(barrier, "calibrated"), lag=2 * horizon
-    )
+    companion, trees = _brier(barrier, "companion"), _brier(barrier, _better_trees(barrier))
+    metrics["barrier_dm_companion"] = measure.diebold_mariano(companion, trees, lag=2 * horizon)
     long, short = (next(n for n, c in enumerate(CELLS) if c.side == side and c.k_take_profit == c.k_stop_loss) for side in (1, -1))
     resolved = labels[:, long] != 2
     lean = chance[:, long, TAKE_PROFIT] - chance[:, short, TAKE_PROFIT]
