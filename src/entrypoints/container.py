@@ -52,6 +52,7 @@ from tradingcore.trading.use_cases.export_candles import ExportCandles
 from tradingcore.trading.use_cases.find_gaps import FindGaps
 from tradingcore.trading.use_cases.get_candles import GetCandles
 from tradingcore.trading.use_cases.import_candles import ImportCandles
+from tradingcore.trading.use_cases.list_series import ListSeries
 from tradingcore.trading.use_cases.list_signals import GetSignal, ListDecisions, ListSignals
 from tradingcore.trading.use_cases.list_symbols import ListSymbols
 from tradingcore.trading.use_cases.rewind_series import RewindSeries
@@ -137,6 +138,11 @@ class Container(containers.DeclarativeContainer):
         memory=providers.Singleton(lazily("adapters.memory.outbox:MemoryOutbox"), memory),
         postgres=providers.Singleton(lazily("adapters.postgres.outbox:PostgresOutbox"), system_engine, codec),
     )
+    readiness_probe = providers.Selector(
+        storage_kind,
+        memory=providers.Singleton(lazily("adapters.memory.readiness:MemoryReadiness")),
+        postgres=providers.Singleton(lazily("adapters.postgres.readiness:PostgresReadiness"), engine),
+    )
     blobs = providers.Selector(
         storage_kind,
         memory=providers.Singleton(lazily("adapters.memory.blobs:MemoryBlobStore")),
@@ -171,6 +177,7 @@ class Container(containers.DeclarativeContainer):
     decide_on_candle = providers.Factory(DecideOnCandle, observer=observer, uow=trading_uow, ids=ids)
     watch_freshness = providers.Factory(WatchFreshness, observer=observer, uow=trading_uow, queries=trading_queries, clock=clock)
     rewind_series = providers.Factory(RewindSeries, observer=observer, uow=trading_uow)
+    list_series = providers.Factory(ListSeries, observer=observer, queries=trading_queries)
     list_signals = providers.Factory(ListSignals, observer=observer, queries=trading_queries)
     get_signal = providers.Factory(GetSignal, observer=observer, queries=trading_queries)
     list_decisions = providers.Factory(ListDecisions, observer=observer, queries=trading_queries)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ from tradingcore.kernel.ports import SILENT, Observer
 
 if TYPE_CHECKING:
     from adapters.postgres.address import DatabaseAddress
+    from adapters.postgres.backup import ClusterBackups
     from adapters.postgres.cluster import EmbeddedCluster
     from adapters.postgres.migrate import Migrator
+    from adapters.postgres.roles import RolePasswords
 
 
 class ProcessKind(StrEnum):
@@ -52,25 +55,55 @@ def embedded_cluster(settings: Settings) -> EmbeddedCluster:
     )
 
 
-@asynccontextmanager
-async def migrator_of(settings: Settings) -> AsyncIterator[Migrator]:
-    """Keep PostgreSQL up inside the block (a given server is only addressed) and yield what looks after its schema."""
-    from adapters.postgres.address import DatabaseAddress
-    from adapters.postgres.migrate import Migrator
+def models_folder(settings: Settings) -> Path:
+    """Where model bundles are kept."""
+    return settings.data_dir / "models"
+
+
+def embedded_backups(settings: Settings) -> ClusterBackups:
+    """Backup and restore of the embedded server, model bundles included."""
+    from adapters.postgres.backup import ClusterBackups
+
+    if settings.storage != "embedded":
+        raise ConfigurationError(
+            "backups are of the embedded server: use the tools of your own server for storage " + settings.storage_kind
+        )
+    cluster = embedded_cluster(settings)
+    return ClusterBackups(cluster, _passwords(settings), folders={"models": models_folder(settings)})
+
+
+def reset_data(settings: Settings) -> None:
+    """Delete the embedded database and the model bundles. Raises `Unavailable` while somebody uses them."""
+    if settings.storage != "embedded":
+        raise ConfigurationError(f"only the embedded storage can be reset, was {settings.storage_kind}")
+    embedded_cluster(settings).reset()
+    shutil.rmtree(models_folder(settings), ignore_errors=True)
+
+
+def _passwords(settings: Settings) -> RolePasswords:
     from adapters.postgres.roles import DatabaseRole, RolePasswords
 
-    if settings.storage == "memory":
-        raise ConfigurationError("storage memory has no schema and keeps nothing: choose embedded or a postgresql:// address")
     given = {
         DatabaseRole.API: settings.database.api_password,
         DatabaseRole.WORKER: settings.database.worker_password,
         DatabaseRole.SYSTEM: settings.database.system_password,
     }
     home = postgres_home(settings) if settings.storage == "embedded" else settings.data_dir
-    passwords = RolePasswords(
+    return RolePasswords(
         home / "roles.json",
         given={role: value.get_secret_value() for role, value in given.items() if value is not None},
     )
+
+
+@asynccontextmanager
+async def migrator_of(settings: Settings) -> AsyncIterator[Migrator]:
+    """Keep PostgreSQL up inside the block (a given server is only addressed) and yield what looks after its schema."""
+    from adapters.postgres.address import DatabaseAddress
+    from adapters.postgres.migrate import Migrator
+
+    if settings.storage == "memory":
+        raise ConfigurationError("storage memory has no schema and keeps nothing: choose embedded or a postgresql:// address")
+    passwords = _passwords(settings)
     if settings.storage == "embedded":
         async with embedded_cluster(settings).running() as address:
             yield Migrator(address, passwords)
@@ -96,7 +129,7 @@ async def running(settings: Settings, kind: ProcessKind, *, observer: Observer =
             migrator = await stack.enter_async_context(migrator_of(settings))
             await migrator.check()
             options |= await _engines(stack, settings, kind, migrator)
-            options["blob_folder"] = settings.data_dir / "models"
+            options["blob_folder"] = models_folder(settings)
         if settings.stream.log != "storage":
             from redis.asyncio import Redis
 

@@ -33,4 +33,4 @@ def stored_replay(
     """A feed of the stored candles of several series, merged in time order."""
     from adapters.market_data.replay import ReplayFeed
 
-    return ReplayFeed(container.candles(), keys, start=start, stop=stop, speed=speed, source=source)
+    return ReplayFeed(container.candles(), dict.fromkeys(keys, start), stop=stop, candles_per_second=speed, source=source)

@@ -40,7 +40,8 @@ class HttpSection(Section):
     port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free port")
     allowed_origins: tuple[str, ...] = ()
     docs: bool = True
-    shutdown_seconds: int = Field(default=20, ge=1, le=600)
+    drain_seconds: float = Field(default=0.0, ge=0, le=60, description="stay up, not ready, before closing: for balancers")
+    shutdown_seconds: int = Field(default=20, ge=1, le=600, description="for requests under way")
 
 
 class DatabaseSection(Section):

@@ -38,10 +38,12 @@ class Worker:
         self._stopping.set()
         self.relay.stop()
 
+    async def prepare(self) -> None:
+        """Compile the kernels, so that the first candle does not wait for them."""
+        await asyncio.to_thread(self._container.features().warm_up)
+
     async def run(self) -> None:
         """Relay events and keep house until stopped; what is under way is finished."""
-        # Compile and load before the first candle, not with it.
-        await asyncio.to_thread(self._container.features().warm_up)
         schedules = [
             asyncio.create_task(self._every(TRIM_EVERY, self._trim)),
             asyncio.create_task(self._every(WATCH_EVERY, self._watch)),

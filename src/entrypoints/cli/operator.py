@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from entrypoints.cli.console import Session
 from entrypoints.container import Container
-from entrypoints.logging import configure_logging
+from entrypoints.observing import configure_logging
 from entrypoints.platform import ProcessKind, running
 from tradingcore.kernel.authz import Actor
 
@@ -15,6 +15,6 @@ from tradingcore.kernel.authz import Actor
 @asynccontextmanager
 async def operator(session: Session) -> AsyncIterator[tuple[Container, Actor]]:
     """Yield the wired use cases and the operator's actor."""
-    configure_logging(session.settings.log, level="debug" if session.is_verbose else "warning")
+    configure_logging(session.settings, level="debug" if session.is_verbose else "warning")
     async with running(session.settings, ProcessKind.OPERATOR) as platform:
         yield platform.container, Actor.operator(platform.container.ids().new_trace_id())

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+
+import rich_click as click
+
+from entrypoints.cli.console import Session, command_body
+
+stop_with_stdin = click.option("--stop-with-stdin", is_flag=True, help="Stop when standard input closes: for supervisors.")
+
+
+@click.command()
+@click.option("--host", help="Address to listen on; default from the settings.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
+@click.option(
+    "--with-worker/--no-worker", default=None, help="Run the worker in this process too; default: with memory storage only."
+)
+@stop_with_stdin
+@command_body
+async def serve(session: Session, host: str | None, port: int | None, with_worker: bool | None, stop_with_stdin: bool) -> None:
+    """Run the HTTP API and the stream until stopped.
+
+    Refuses to start on an old schema and says what to run.
+    """
+    from entrypoints.observing import configure_logging, observed
+    from entrypoints.platform import ProcessKind, running
+    from entrypoints.server import ApiServer, address_of
+    from entrypoints.worker import Worker
+
+    session.flags["http"] = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = session.settings
+    configure_logging(settings, level="debug" if session.is_verbose else None)
+    observer, metrics = observed(settings)
+    async with running(settings, ProcessKind.API, observer=observer) as platform:
+        server = ApiServer(platform, metrics=metrics)
+        with server.listen() as listener:
+            address = address_of(listener)
+            if session.is_json:
+                session.document({"address": address})
+            else:
+                session.note(f"serving {address}  (docs {address}/docs)  Ctrl-C stops")
+            async with contextlib.AsyncExitStack() as stack:
+                if settings.storage_kind == "memory" if with_worker is None else with_worker:
+                    await stack.enter_async_context(_beside(Worker(platform.container, concurrency=settings.worker.concurrency)))
+                if stop_with_stdin:
+                    await stack.enter_async_context(_lifeline(server.stop))
+                await server.serve(listener)
+
+
+@click.command()
+@stop_with_stdin
+@command_body
+async def worker(session: Session, stop_with_stdin: bool) -> None:
+    """Run the outbox relay and the schedules until stopped. Killed at any point it loses nothing."""
+    from entrypoints.observing import configure_logging, observed
+    from entrypoints.platform import ProcessKind, running
+    from entrypoints.worker import Worker
+
+    settings = session.settings
+    configure_logging(settings, level="debug" if session.is_verbose else None)
+    observer, _ = observed(settings)
+    async with running(settings, ProcessKind.WORKER, observer=observer) as platform:
+        process = Worker(platform.container, concurrency=settings.worker.concurrency)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, process.stop)
+        async with contextlib.AsyncExitStack() as stack:
+            if stop_with_stdin:
+                await stack.enter_async_context(_lifeline(process.stop))
+            await process.prepare()
+            if session.is_json:
+                session.document({"ready": True})
+            else:
+                session.note("relaying; Ctrl-C stops")
+            await process.run()
+
+
+@contextlib.asynccontextmanager
+async def _beside(process: object) -> AsyncIterator[None]:
+    from entrypoints.worker import Worker
+
+    assert isinstance(process, Worker)
+    await process.prepare()
+    task = asyncio.create_task(process.run())
+    try:
+        yield
+    finally:
+        process.stop()
+        await task
+
+
+@contextlib.asynccontextmanager
+async def _lifeline(stop: Callable[[], None]) -> AsyncIterator[None]:
+    """Call ``stop`` when standard input ends: whoever started us is gone."""
+
+    async def watch() -> None:
+        reader = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        while await reader.read(1024):
+            pass
+        stop()
+
+    task = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,1 @@
+"""`tradingcore demo`: the whole platform on one machine, with everything started, watched and stopped as its children."""

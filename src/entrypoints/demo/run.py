@@ -1,0 +1,230 @@
+"""The demo from start to summary."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from entrypoints.cli.console import Session
+from entrypoints.cli.exits import CommandFailed
+from entrypoints.demo.audience import Audience, listening
+from entrypoints.demo.children import READY_SECONDS, child
+from entrypoints.demo.display import Display
+from entrypoints.demo.plan import DemoPlan
+from entrypoints.demo.preparation import (
+    PreparedSeries,
+    global_options,
+    import_series,
+    model_documents,
+    rewind_all,
+    train_all,
+)
+from entrypoints.platform import Platform, ProcessKind, migrator_of, reset_data, running
+from entrypoints.replay import stored_replay
+from entrypoints.settings import Settings
+from entrypoints.worker import close_candle
+from tradingcore.auth.use_cases.manage_api_keys import CreateApiKeyCommand
+from tradingcore.kernel.authz import Actor, Role
+from tradingcore.kernel.page import MAXIMUM_LIMIT, PageRequest
+from tradingcore.ml.model.verdict import verdict_on
+from tradingcore.processes.wire import rfc3339
+from tradingcore.trading.model.decision import Decision, DecisionReason
+from tradingcore.trading.queries import DecisionFilter
+from tradingcore.trading.use_cases.list_signals import ListDecisionsCommand
+
+KEY_LIFETIME: Final = timedelta(days=1)
+SETTLE_SECONDS: Final = 60.0
+
+
+@dataclass(slots=True)
+class Seconds:
+    """How long each part took."""
+
+    start: float = 0.0
+    import_: float = 0.0
+    train: float = 0.0
+    replay: float = 0.0
+
+
+async def run_demo(session: Session, plan: DemoPlan) -> dict[str, Any]:
+    """Run the plan and return the summary. Everything that was started is stopped, whatever happens."""
+    settings, display, seconds = session.settings, Display(session), Seconds()
+    if plan.is_reset:
+        reset_data(settings)
+    begun = time.perf_counter()
+    async with AsyncExitStack() as stack:
+        display.step("starting PostgreSQL")
+        migrator = await stack.enter_async_context(migrator_of(settings))
+        await migrator.up()
+        platform = await stack.enter_async_context(running(settings, ProcessKind.OPERATOR))
+        stack.callback(display.end_step)
+        actor = Actor.operator(platform.container.ids().new_trace_id())
+        seconds.start = time.perf_counter() - begun
+
+        begun = time.perf_counter()
+        display.step("importing candles")
+        prepared = [await import_series(platform, actor, one, display) for one in plan.series]
+        seconds.import_ = time.perf_counter() - begun
+
+        begun = time.perf_counter()
+        display.step(f"training with profile {plan.training.name}")
+        prepared = await train_all(platform, prepared, plan, display)
+        seconds.train = time.perf_counter() - begun
+        display.end_step()
+        models = model_documents(prepared)
+        display.skill_table(
+            models, {version.label: verdict_on(version.evaluation).sentence for one in prepared for version in one.versions}
+        )
+
+        begun = time.perf_counter()
+        display.step("starting the API and the worker")
+        await rewind_all(platform, actor, prepared)
+        address = await stack.enter_async_context(_services(settings, plan))
+        created = await platform.container.create_api_key()(
+            actor, CreateApiKeyCommand(name="demo", role=Role.TRADER, lifetime=KEY_LIFETIME)
+        )
+        seconds.start += time.perf_counter() - begun
+        display.end_step()
+        _introduce(display, address, created.token)
+
+        begun = time.perf_counter()
+        async with listening(address, created.token, display.signal) as audience:
+            closed_at = await _replay(platform, prepared, plan, display)
+            decisions = await _settled(platform, actor, prepared, audience)
+        seconds.replay = time.perf_counter() - begun
+        display.replay_ended()
+        summary = _summary(plan, models, decisions, audience, closed_at, seconds)
+        _conclude(display, summary, decisions)
+        if not plan.is_once:
+            display.say("The API and the stream stay up. Ctrl-C stops everything.")
+            await asyncio.Event().wait()
+    return summary
+
+
+@asynccontextmanager
+async def _services(settings: Settings, plan: DemoPlan) -> AsyncIterator[str]:
+    """The API and the worker as children; yields the API's address."""
+    options = global_options(settings)
+    serve = [*options, "--json", "serve", "--port", str(plan.port), "--stop-with-stdin"]
+    worker = [*options, "--json", "worker", "--stop-with-stdin"]
+    async with child("the API", serve) as api, child("the worker", worker) as relay:
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                ready, _ = await asyncio.gather(api.document(), relay.document())
+        except TimeoutError:
+            raise CommandFailed(f"the API and the worker were not ready within {READY_SECONDS:.0f} s") from None
+        address: str = ready["address"]
+        yield address
+
+
+async def _replay(
+    platform: Platform, prepared: Sequence[PreparedSeries], plan: DemoPlan, display: Display
+) -> dict[tuple[str, str, str], float]:
+    """Close every candle that was kept back, and return when each was, by (symbol, timeframe, open time)."""
+    closed_at: dict[tuple[str, str, str], float] = {}
+    container = platform.container
+    feeds = [
+        stored_replay(container, [one.key], start=one.start, stop=one.stop, speed=plan.speed, source=one.series.source)
+        for one in prepared
+    ]
+
+    async def replay(feed: Any) -> None:
+        async for arrival in feed.closed_candles():
+            key = arrival.key
+            closed_at[key.symbol, key.timeframe.value, rfc3339(arrival.candle.open_time)] = time.perf_counter()
+            await close_candle(container, feed, arrival)
+            display.candle()
+
+    display.replay_started(sum(one.count for one in prepared))
+    async with asyncio.TaskGroup() as group:
+        for feed in feeds:
+            group.create_task(replay(feed))
+    return closed_at
+
+
+async def _settled(platform: Platform, actor: Actor, prepared: Sequence[PreparedSeries], audience: Audience) -> list[Decision]:
+    """Wait until every replayed candle has its decision and every signal has been heard, then return the decisions."""
+    expected = sum(one.count for one in prepared)
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        decisions = [decision for one in prepared for decision in await _decisions(platform, actor, one)]
+        signals = sum(decision.signal_id is not None for decision in decisions)
+        if (len(decisions) >= expected and len(audience.received) >= signals) or time.monotonic() > deadline:
+            return decisions
+        await asyncio.sleep(0.2)
+
+
+async def _decisions(platform: Platform, actor: Actor, one: PreparedSeries) -> list[Decision]:
+    where = DecisionFilter(symbol=one.key.symbol, timeframe=one.key.timeframe, since=one.start)
+    found: list[Decision] = []
+    after = None
+    while True:
+        page = PageRequest(limit=MAXIMUM_LIMIT, after=after)
+        result = await platform.container.list_decisions()(actor, ListDecisionsCommand(where=where, page=page))
+        found += [decision for decision in result.items if decision.candle >= one.start]
+        after = result.next
+        if after is None:
+            return found
+
+
+def _summary(
+    plan: DemoPlan,
+    models: list[dict[str, Any]],
+    decisions: Sequence[Decision],
+    audience: Audience,
+    closed_at: dict[tuple[str, str, str], float],
+    seconds: Seconds,
+) -> dict[str, Any]:
+    latencies = sorted(1000 * (heard - closed_at[which]) for which, heard in audience.received_at.items() if which in closed_at)
+
+    def percentile(share: float) -> float | None:
+        return round(latencies[min(len(latencies) - 1, int(share * len(latencies)))], 2) if latencies else None
+
+    return {
+        "source": plan.source,
+        "symbols": [one.key.symbol for one in plan.series],
+        "candles": len(closed_at),
+        "models": models,
+        "forecasts": sum(decision.forecast_id is not None for decision in decisions),
+        "decisions": len(decisions),
+        "signals": sum(decision.signal_id is not None for decision in decisions),
+        "received_over_websocket": len(audience.received),
+        "latency_ms": {"p50": percentile(0.5), "p99": percentile(0.99)},
+        "seconds": {
+            "start": round(seconds.start, 2),
+            "import": round(seconds.import_, 2),
+            "train": round(seconds.train, 2),
+            "replay": round(seconds.replay, 2),
+        },
+    }
+
+
+def _introduce(display: Display, address: str, token: str) -> None:
+    display.say(f"  live page      {address}/")
+    display.say(f"  API docs       {address}/docs")
+    display.say(f"  stream         {address.replace('http', 'ws', 1)}/api/v1/stream")
+    display.say(f"  API key        {token}")
+    display.say("  stop           Ctrl-C")
+    display.say()
+
+
+def _conclude(display: Display, summary: dict[str, Any], decisions: Sequence[Decision]) -> None:
+    reasons: dict[DecisionReason, int] = {}
+    for decision in decisions:
+        reasons[decision.reason] = reasons.get(decision.reason, 0) + 1
+    display.say()
+    display.say(
+        f"{summary['candles']:,} candles replayed: {summary['forecasts']:,} forecasts, {summary['decisions']:,} decisions, "
+        f"{summary['signals']} signals, {summary['received_over_websocket']} received over the WebSocket"
+    )
+    for reason, count in sorted(reasons.items(), key=lambda item: -item[1]):
+        display.say(f"  {count:>6,}  {reason.value}")
+    latency = summary["latency_ms"]
+    if latency["p50"] is not None:
+        display.say(f"  from candle to socket: {latency['p50']:.0f} ms in half of the cases, {latency['p99']:.0f} ms in 99 of 100")
+    display.say("Every signal is unverified: no edge after costs has been shown for these models. This is no advice.")

@@ -1,0 +1,178 @@
+"""The API process: the HTTP application with everything that it needs, and the server that runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import uvicorn
+from litestar import Litestar
+
+from entrypoints.http.app import create_app
+from entrypoints.http.health import Check, Lifecycle, Readiness
+from entrypoints.http.metrics import Metrics
+from entrypoints.http.options import HttpSettings
+from entrypoints.http.stream.asyncapi import asyncapi_document
+from entrypoints.http.stream.hub import Hub
+from entrypoints.http.stream.routes import stream_routes
+from entrypoints.platform import Platform, secret_of
+from entrypoints.settings import ConfigurationError
+from tradingcore import __version__
+from tradingcore.auth.use_cases.authenticate import (
+    AuthenticateApiKeyCommand,
+    RecheckCredentialCommand,
+    RedeemStreamTicketCommand,
+)
+from tradingcore.kernel.authz import Actor, TraceId
+from tradingcore.kernel.errors import TradingCoreError
+
+USE_CASES: Final = (
+    "list_symbols",
+    "get_candles",
+    "list_series",
+    "list_signals",
+    "get_signal",
+    "explain_signal",
+    "list_decisions",
+    "list_models",
+    "get_model",
+    "predict_on_demand",
+    "issue_stream_ticket",
+)
+
+
+class ApiServer:
+    """One API process, built and ready to be run once."""
+
+    def __init__(self, platform: Platform, *, metrics: Metrics | None = None) -> None:
+        self._platform = platform
+        self._container = platform.container
+        self._lifecycle = Lifecycle()
+        self._hub = Hub(self._container.stream_log())
+        self.app = self._application(metrics or Metrics())
+        self._server: _DrainingServer | None = None
+
+    def _application(self, metrics: Metrics) -> Litestar:
+        settings = self._platform.settings
+        container = self._container
+        origins = frozenset(settings.http.allowed_origins)
+        return create_app(
+            {name: getattr(container, name) for name in USE_CASES},
+            settings=HttpSettings(
+                cursor_key=secret_of(settings, "cursor_key"),
+                pseudonym_key=secret_of(settings, "pseudonym_key"),
+                environment=settings.environment.value,
+                version=__version__,
+                allowed_origins=origins,
+                shows_docs=settings.http.docs,
+            ),
+            authenticate=self._authenticate,
+            readiness=self._readiness,
+            metrics=metrics,
+            lifecycle=self._lifecycle,
+            stream_routes=stream_routes(
+                self._hub,
+                redeem_ticket=self._redeem_ticket,
+                authenticate_bearer=self._authenticate_bearer,
+                recheck=self._recheck,
+                allowed_origins=origins,
+            ),
+            asyncapi=asyncapi_document(__version__),
+            lifespan=[self._hub_running],
+        )
+
+    async def _authenticate(self, token: str, trace_id: TraceId) -> Actor:
+        actor: Actor = await self._container.authenticate_api_key()(
+            Actor.anonymous(trace_id), AuthenticateApiKeyCommand(token=token)
+        )
+        return actor
+
+    async def _authenticate_bearer(self, token: str) -> Actor:
+        return await self._authenticate(token, self._container.ids().new_trace_id())
+
+    async def _redeem_ticket(self, token: str) -> Actor:
+        nobody = Actor.anonymous(self._container.ids().new_trace_id())
+        actor: Actor = await self._container.redeem_stream_ticket()(nobody, RedeemStreamTicketCommand(token=token))
+        return actor
+
+    async def _recheck(self, holder: Actor) -> bool:
+        nobody = Actor.anonymous(holder.trace_id)
+        holds: bool = await self._container.recheck_credential()(nobody, RecheckCredentialCommand(holder=holder))
+        return holds
+
+    async def _readiness(self) -> Readiness:
+        checks = [Check(name="stopping", is_ok=not self._lifecycle.is_draining, detail="the process is stopping")]
+        try:
+            await self._container.readiness_probe()()
+            checks.append(Check(name="storage", is_ok=True))
+        except TradingCoreError as error:
+            checks.append(Check(name="storage", is_ok=False, detail=str(error)))
+        return Readiness(tuple(checks))
+
+    @asynccontextmanager
+    async def _hub_running(self, _: Litestar) -> AsyncIterator[None]:
+        async with self._hub.running():
+            yield
+
+    def listen(self) -> socket.socket:
+        """Bind the configured address. Raises `ConfigurationError` when it is taken or not ours."""
+        http = self._platform.settings.http
+        try:
+            family = socket.AF_INET6 if ":" in http.host else socket.AF_INET
+            listener = socket.socket(family, socket.SOCK_STREAM)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((http.host, http.port))
+        except OSError as error:
+            listener.close()
+            if error.errno == errno.EADDRINUSE:
+                raise ConfigurationError(
+                    f"port {http.port} on {http.host} is in use by another program: choose another with --port, or 0 for a free one"
+                ) from None
+            raise ConfigurationError(f"cannot listen on {http.host}:{http.port}: {error.strerror or error}") from None
+        return listener
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Answer until a signal or `stop`; then finish what is under way and send stream clients elsewhere."""
+        http = self._platform.settings.http
+        config = uvicorn.Config(
+            self.app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            ws="websockets-sansio",
+            ws_max_size=self._hub.limits.frame_bytes,
+            timeout_graceful_shutdown=http.shutdown_seconds,
+        )
+        self._server = _DrainingServer(config, self._lifecycle, self._hub, drain_seconds=http.drain_seconds)
+        await self._server.serve(sockets=[listener])
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.should_exit = True
+
+
+class _DrainingServer(uvicorn.Server):
+    """Says that it is not ready, waits for balancers to notice, and sends stream clients away before it closes."""
+
+    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle, hub: Hub, *, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._lifecycle = lifecycle
+        self._hub = hub
+        self._drain_seconds = drain_seconds
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._lifecycle.drain()
+        await asyncio.sleep(self._drain_seconds)
+        await self._hub.drain()
+        await super().shutdown(sockets)
+
+
+def address_of(listener: socket.socket) -> str:
+    """The base address of a bound socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
