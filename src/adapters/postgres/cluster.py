@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Final
 
 from adapters.postgres.address import DatabaseAddress
+from adapters.postgres.binaries import Binaries, find_binaries
 from adapters.postgres.errors import ServerMisconfigured, ServerUnavailable
 from adapters.postgres.postmaster import POLL_SECONDS, Postmaster, ServerLock
-from adapters.postgres.startup import SUPERUSER, ClusterSettings, ServerStart, accepts, folder_refused
+from adapters.postgres.startup import SUPERUSER, ClusterSettings, ServerStart, accepts, data_major, folder_refused
 
 __all__ = ("DATABASE", "ClusterSettings", "EmbeddedCluster", "Hold")
 
@@ -109,6 +110,10 @@ class EmbeddedCluster:
     def find_running(self) -> Postmaster | None:
         """Return the living server of this folder, without starting one."""
         return self._server.find()
+
+    def binaries(self) -> Binaries:
+        """Return the programs that this cluster's data needs. Raises what `running` raises."""
+        return find_binaries(given=self.settings.binaries, data_major=data_major(self._data))
 
     def reset(self) -> None:
         """Delete the data of this cluster. Raises `ServerUnavailable` while somebody uses it."""

@@ -24,10 +24,9 @@ async def connected(address: DatabaseAddress, *, application: str = "tradingcore
     except asyncpg.InvalidCatalogNameError:
         raise
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InsufficientPrivilegeError) as error:
-        raise ServerUnavailable(f"{address.display} refuses the login: {error}") from None
+        raise ServerUnavailable(f"{address.display} refuses the login: {reason_of(error)}") from None
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
-        reason = str(error) or "no answer in time"
-        raise ServerUnavailable(f"{address.display} cannot be reached: {reason}") from None
+        raise ServerUnavailable(f"{address.display} cannot be reached: {reason_of(error)}") from None
     try:
         yield connection
     finally:
@@ -38,3 +37,8 @@ async def connected(address: DatabaseAddress, *, application: str = "tradingcore
         except BaseException:
             connection.terminate()
             raise
+
+
+def reason_of(error: BaseException) -> str:
+    """The first line of what the server or the system said: the others may hold people's data."""
+    return next(iter(str(error).splitlines()), "no answer in time")

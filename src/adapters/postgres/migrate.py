@@ -11,11 +11,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.postgres.address import DatabaseAddress
-from adapters.postgres.connect import connected
-from adapters.postgres.engine import EngineSettings, create_engine, translated
+from adapters.postgres.connect import connected, reason_of
+from adapters.postgres.engine import EngineSettings, create_engine
 from adapters.postgres.errors import SchemaOutdated, ServerMisconfigured, ServerUnavailable
 from adapters.postgres.roles import DatabaseRole, RolePasswords, ensure_roles, prepare_database
 
@@ -55,10 +55,11 @@ class Migrator:
     ``tc_migrator``, which becomes ``tc_owner``; everything else connects with its own role.
     """
 
-    def __init__(self, administrator: DatabaseAddress, passwords: RolePasswords) -> None:
+    def __init__(self, administrator: DatabaseAddress, passwords: RolePasswords, *, folder: Path | None = None) -> None:
         self._administrator = administrator
         self._passwords = passwords
-        self._scripts = ScriptDirectory(str(migrations_folder()))
+        self._folder = folder or migrations_folder()
+        self._scripts = ScriptDirectory(str(self._folder))
 
     def address(self, role: DatabaseRole) -> DatabaseAddress:
         """Return where ``role`` connects. Raises `SchemaOutdated` before the first migration."""
@@ -69,26 +70,31 @@ class Migrator:
 
         Each revision is one transaction together with its mark in ``public.alembic_version``.
         """
+        await self.prepare()
+        _refuse_newer(await self.status())
+        settings = EngineSettings(application="tradingcore-migrate", pool_size=1, statement_seconds=0, lock_seconds=0)
+        engine = create_engine(self.address(DatabaseRole.MIGRATOR), settings)
+        try:
+            async with engine.connect() as connection:
+                await connection.run_sync(self._upgrade, target)
+        except (SQLAlchemyError, OSError) as error:
+            reason = reason_of(getattr(error, "orig", None) or error)
+            raise ServerUnavailable(f"the migration stopped and nothing of its last step was kept, repeat it: {reason}") from error
+        finally:
+            await engine.dispose()
+        return await self.status()
+
+    async def prepare(self) -> None:
+        """Make the database if it is missing, the roles and their rights on it. Part of `up`; safe to repeat."""
         try:
             await self._prepare()
         except asyncpg.InsufficientPrivilegeError as error:
             raise ServerMisconfigured(
-                f"{self._administrator.user} may not prepare the database ({error}): give the address of an administrator, "
+                f"{self._administrator.user} may not prepare the database ({reason_of(error)}): give the address of an administrator, "
                 "who can create roles with BYPASSRLS"
             ) from None
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            raise ServerUnavailable(f"{self._administrator.display} could not be prepared: {error}") from None
-        settings = EngineSettings(application="tradingcore-migrate", pool_size=1, statement_seconds=0, lock_seconds=0)
-        engine = create_engine(self.address(DatabaseRole.MIGRATOR), settings)
-        try:
-            with translated():
-                async with engine.connect() as connection:
-                    await connection.run_sync(self._upgrade, target)
-        except DBAPIError as error:
-            raise ServerUnavailable(f"the migration stopped, nothing of the failed step was kept: {error.orig}") from error
-        finally:
-            await engine.dispose()
-        return await self.status()
+            raise ServerUnavailable(f"{self._administrator.display} could not be prepared: {reason_of(error)}") from None
 
     async def status(self) -> SchemaStatus:
         """Compare the database with the revisions of this program."""
@@ -104,10 +110,7 @@ class Migrator:
     async def check(self) -> SchemaStatus:
         """Return the status. Raises `SchemaOutdated`, saying what to run, unless the database is at the head."""
         status = await self.status()
-        if not status.is_known:
-            raise SchemaOutdated(
-                f"the database is at revision {status.current}, which this version of tradingcore does not know: update tradingcore"
-            )
+        _refuse_newer(status)
         if not status.is_current:
             where = f"at revision {status.current}" if status.current else "empty"
             raise SchemaOutdated(
@@ -144,11 +147,18 @@ class Migrator:
     def _upgrade(self, connection: Connection, target: str) -> None:
         # The locks of a session outlive its transactions and end with the process: a killed migration blocks nobody.
         connection.execute(text(f"set lock_timeout = '{_WAIT_FOR_OTHERS}'"))
+        connection.execute(text("set client_connection_check_interval = '1s'"))
         connection.execute(text(f"select pg_advisory_lock({_LOCK})"))
         connection.execute(text(f"set role {DatabaseRole.OWNER}"))
         connection.execute(text(f"set lock_timeout = '{_LOCK_TIMEOUT}'"))
         connection.commit()
-        command.upgrade(_configuration(connection), target)
+        command.upgrade(self._configuration(connection), target)
+
+    def _configuration(self, connection: Connection) -> Config:
+        configuration = Config()
+        configuration.set_main_option("script_location", str(self._folder).replace("%", "%%"))
+        configuration.attributes["connection"] = connection
+        return configuration
 
 
 def migrations_folder() -> Path:
@@ -157,8 +167,8 @@ def migrations_folder() -> Path:
     return installed if (installed / "env.py").is_file() else Path(__file__).parents[3] / "migrations"
 
 
-def _configuration(connection: Connection) -> Config:
-    configuration = Config()
-    configuration.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
-    configuration.attributes["connection"] = connection
-    return configuration
+def _refuse_newer(status: SchemaStatus) -> None:
+    if not status.is_known:
+        raise SchemaOutdated(
+            f"the database is at revision {status.current}, which this version of tradingcore does not know: update tradingcore"
+        )

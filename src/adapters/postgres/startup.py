@@ -53,7 +53,7 @@ class ServerStart:
 
     def run(self) -> int:
         """Return the port of the server, which is ready. Raises what `EmbeddedCluster.running` raises, and `OSError`."""
-        major = _data_major(self._data)
+        major = data_major(self._data)
         binaries = find_binaries(given=self._settings.binaries, data_major=major)
         self._make_ready(binaries, is_new=major is None)
         for _ in range(_PORT_ATTEMPTS):
@@ -181,7 +181,7 @@ def folder_refused(folder: Path, error: OSError) -> ServerUnavailable | ServerMi
     return ServerMisconfigured(f"{folder} cannot be used as a data folder: {error.strerror or error}")
 
 
-def _data_major(data: Path) -> int | None:
+def data_major(data: Path) -> int | None:
     try:
         return int((data / "PG_VERSION").read_text().strip())
     except FileNotFoundError:
