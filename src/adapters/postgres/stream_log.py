@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.postgres.address import DatabaseAddress
+from adapters.postgres.connect import connected
+from adapters.postgres.engine import translated
+from adapters.postgres.errors import ServerUnavailable
+from tradingcore.notifications.errors import HistoryGone
+from tradingcore.notifications.model.message_text import message_from_text, message_to_text
+from tradingcore.notifications.model.stream import StreamEntry, StreamMessage, StreamPosition, Topic
+from tradingcore.notifications.policies import require_history
+from tradingcore.notifications.ports import StreamLog
+
+CHANNEL: Final = "tradingcore_stream"
+LONGEST_BACKLOG: Final = 10_000
+PROBE_SECONDS: Final = 5.0
+_LARGEST_OFFSET: Final = 2**63 - 1
+_PUBLISH: Final = text("select place, at_epoch, at_offset from public.stream_publish(cast(:messages as json)) order by place")
+_READ: Final = text(
+    """
+    select e.epoch, coalesce(t.last_offset, 0) as newest, s."offset", s.message
+    from public.stream_epoch e
+    left join public.stream_topics t on t.topic = :topic
+    left join lateral (
+        select "offset", message from public.stream_entries
+        where topic = :topic and "offset" > :after order by "offset" limit :limit
+    ) s on true
+    order by s."offset"
+    """
+)
+_TRIM: Final = text(
+    "with gone as (delete from public.stream_entries where published_at < now() - cast(:keep as interval) returning 1) "
+    "select count(*) from gone"
+)
+
+
+class PostgresStreamLog(StreamLog):
+    """The stream in the database itself. The role of ``engine`` decides: ``tc_worker`` publishes and trims, ``tc_api`` reads.
+
+    Parameters
+    ----------
+    engine : for everything but following; each call is one statement and its own transaction.
+    address : where followers connect, one connection each.
+    keep : how long entries can be resumed from; 5 minutes at least where clients rely on it.
+    """
+
+    def __init__(self, engine: AsyncEngine, address: DatabaseAddress, *, keep: timedelta = timedelta(hours=1)) -> None:
+        self._engine = engine
+        self._address = address
+        self._keep = keep
+
+    async def publish(self, messages: Sequence[StreamMessage]) -> Sequence[StreamPosition]:
+        if not messages:
+            return []
+        items = [{"topic": message.topic, "event": str(message.event_id), "text": message_to_text(message)} for message in messages]
+        rows = await self._run(_PUBLISH, {"messages": json.dumps(items)})
+        return [StreamPosition(epoch, offset) for _, epoch, offset in rows]
+
+    async def head(self, topic: Topic) -> StreamPosition:
+        epoch, newest, _, _ = (await self._run(_READ, {"topic": topic, "after": _LARGEST_OFFSET, "limit": 1}))[0]
+        return StreamPosition(epoch, newest)
+
+    async def read(self, topic: Topic, *, after: StreamPosition, limit: int) -> Sequence[StreamEntry]:
+        start = min(max(after.offset, 0), _LARGEST_OFFSET)
+        rows = await self._run(_READ, {"topic": topic, "after": start, "limit": limit})
+        epoch, newest, oldest, _ = rows[0]
+        require_history(topic, after=after, head=StreamPosition(epoch, newest), oldest_kept=oldest)
+        return [
+            StreamEntry(position=StreamPosition(epoch, offset), message=message_from_text(topic, message))
+            for _, _, offset, message in rows
+            if offset is not None
+        ]
+
+    async def trim(self) -> int:
+        return int((await self._run(_TRIM, {"keep": self._keep}))[0][0])
+
+    @asynccontextmanager
+    async def follow(self) -> AsyncIterator[AsyncIterator[StreamEntry]]:
+        arrivals: asyncio.Queue[str | None] = asyncio.Queue()
+
+        def tell(_connection: Any, _process: int, _channel: str, announcement: str) -> None:
+            if arrivals.qsize() < LONGEST_BACKLOG:
+                arrivals.put_nowait(announcement)
+            else:
+                arrivals.put_nowait(None)
+
+        async with connected(self._address, application="tradingcore-stream") as connection:
+            connection.add_termination_listener(lambda _: arrivals.put_nowait(None))
+            with translated():
+                await connection.add_listener(CHANNEL, tell)
+            yield self._entries(connection, arrivals)
+
+    async def _entries(self, connection: Any, arrivals: asyncio.Queue[str | None]) -> AsyncIterator[StreamEntry]:
+        while True:
+            try:
+                async with asyncio.timeout(PROBE_SECONDS):
+                    announcement = await arrivals.get()
+            except TimeoutError:
+                # A connection that died silently tells nobody.
+                with translated():
+                    await connection.execute("select 1", timeout=PROBE_SECONDS)
+                continue
+            if announcement is None:
+                raise ServerUnavailable("the connection that follows the stream broke or fell behind: follow again")
+            epoch, offset, topic, *message = announcement.split("\n", 3)
+            position = StreamPosition(epoch, int(offset))
+            if message:
+                yield StreamEntry(position=position, message=message_from_text(Topic(topic), message[0]))
+            else:
+                for entry in await self._announced(Topic(topic), position):
+                    yield entry
+
+    async def _announced(self, topic: Topic, position: StreamPosition) -> Sequence[StreamEntry]:
+        try:
+            return await self.read(topic, after=StreamPosition(position.epoch, position.offset - 1), limit=1)
+        except HistoryGone:
+            return []  # trimmed meanwhile: readers find the gap when they read on
+
+    async def _run(self, statement: TextClause, parameters: Mapping[str, Any]) -> Sequence[Any]:
+        with translated():
+            try:
+                return await self._execute(statement, parameters)
+            except DBAPIError as error:
+                # A server that was restarted leaves dead connections in the pool. Everything here can be said twice.
+                if not error.connection_invalidated:
+                    raise
+                return await self._execute(statement, parameters)
+
+    async def _execute(self, statement: TextClause, parameters: Mapping[str, Any]) -> Sequence[Any]:
+        async with self._engine.connect() as connection:
+            try:
+                connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+                return (await connection.execute(statement, parameters)).all()
+            except asyncio.CancelledError:
+                await asyncio.shield(connection.invalidate())
+                raise
