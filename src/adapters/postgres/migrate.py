@@ -90,8 +90,8 @@ class Migrator:
             await self._prepare()
         except asyncpg.InsufficientPrivilegeError as error:
             raise ServerMisconfigured(
-                f"{self._administrator.user} may not prepare the database ({reason_of(error)}): give the address of an administrator, "
-                "who can create roles with BYPASSRLS"
+                f"{self._administrator.user} may not prepare the database ({reason_of(error)}): "
+                "give the address of an administrator, who can create roles with BYPASSRLS"
             ) from None
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise ServerUnavailable(f"{self._administrator.display} could not be prepared: {reason_of(error)}") from None

@@ -40,6 +40,11 @@ class TestServer:
     administrator: DatabaseAddress
     passwords: RolePasswords
 
+    @property
+    def template(self) -> DatabaseAddress:
+        """The migrated database that others are copied from: for looking at, with no connection left behind."""
+        return self.administrator.in_database(_TEMPLATE)
+
     def migrator(self, database: str) -> Migrator:
         return Migrator(self.administrator.in_database(database), self.passwords)
 
