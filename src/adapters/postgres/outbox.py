@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.postgres.engine import transaction
+from adapters.postgres.listener import Listener
+from adapters.postgres.unit import CHANNEL
+from tradingcore.kernel.aggregate import RecordedEvent
+from tradingcore.kernel.authz import Actor, EventId, TraceId
+from tradingcore.kernel.codec import EventCodec
+from tradingcore.kernel.errors import InvalidInput
+from tradingcore.kernel.ports import ClaimedEvent, DeadLetters, Outbox, OutboxStatus, ParkedEvent
+
+_RELAY: Final = Actor.system(TraceId("0" * 32), name="relay")
+
+# Losing a claim or a settlement in a crash means another delivery, which handlers expect: no need to wait for the disk.
+_QUICK: Final = "(select set_config('synchronous_commit', 'off', true)) as quick"
+
+# The oldest event of each key, found by one probe of the index per key. Whether it is free is asked of the locked row:
+# another relay may have taken it since this statement began.
+_CLAIM: Final = text(
+    f"""
+    with recursive oldest as (
+        (select ordering_key, sequence from public.outbox order by ordering_key, sequence limit 1)
+        union all
+        select later.ordering_key, later.sequence
+        from oldest cross join lateral (
+            select ordering_key, sequence from public.outbox
+            where outbox.ordering_key > oldest.ordering_key order by ordering_key, sequence limit 1
+        ) as later
+    ), free as (
+        select outbox.sequence from public.outbox join oldest using (sequence), {_QUICK}
+        where outbox.free_at is null or outbox.free_at <= clock_timestamp()
+        order by outbox.sequence limit :limit
+        for update of outbox skip locked
+    )
+    update public.outbox
+    set token = token + 1, attempts = attempts + 1, free_at = clock_timestamp() + :lease
+    from free where outbox.sequence = free.sequence
+    returning outbox.sequence, outbox.id, outbox.type, outbox.payload, outbox.trace_id, outbox.token, outbox.attempts
+    """  # noqa: S608 - a constant
+)
+_SETTLE: Final = text(
+    f"""
+    delete from public.outbox
+    using unnest(cast(:ids as uuid[]), cast(:tokens as bigint[])) as settled (id, token), {_QUICK}
+    where outbox.id = settled.id and outbox.token = settled.token
+    """  # noqa: S608 - a constant
+)
+_RETRY: Final = text(
+    "update public.outbox set token = token + 1, free_at = clock_timestamp() + :delay, error = :error"
+    " where id = :id and token = :token"
+)
+_PARK: Final = text(
+    """
+    with parked as (
+        delete from public.outbox where id = :id and token = :token
+        returning id, ordering_key, type, payload, trace_id, attempts
+    )
+    insert into public.dead_letters (id, ordering_key, type, payload, trace_id, attempts, error, parked_at)
+    select id, ordering_key, type, payload, trace_id, attempts, :error, clock_timestamp() from parked
+    """
+)
+_REPLAY: Final = text(
+    f"""
+    with chosen as (
+        delete from public.dead_letters where :all or id = any (cast(:ids as uuid[]))
+        returning id, ordering_key, type, payload, trace_id, parked_at
+    )
+    insert into public.outbox (id, ordering_key, type, payload, trace_id, committed_at)
+    select id, ordering_key, type, payload, trace_id, clock_timestamp() from chosen order by parked_at, id
+    returning pg_notify('{CHANNEL}', '')
+    """  # noqa: S608 - a constant
+)
+_STATUS: Final = text(
+    "select (select count(*) from public.outbox) as open, (select count(*) from public.dead_letters) as parked,"
+    " clock_timestamp() - (select committed_at from public.outbox order by sequence limit 1) as oldest_age"
+)
+_PARKED: Final = text(
+    "select id, type, ordering_key, attempts, error, parked_at from public.dead_letters"
+    " order by parked_at desc, id desc limit :limit"
+)
+_FORGET: Final = text("delete from public.inbox where handled_at < clock_timestamp() - :age")
+
+
+class PostgresOutbox(Outbox, DeadLetters):
+    """The role of ``engine`` is ``tc_system``; one connection of its pool is kept for LISTEN once `wait` was called.
+
+    ``codec`` must know every event that is stored: a claim that meets an unknown one parks it.
+    """
+
+    def __init__(self, engine: AsyncEngine, codec: EventCodec) -> None:
+        self._engine = engine
+        self._codec = codec
+        self._listener = Listener(engine, CHANNEL)
+
+    async def claim(self, *, limit: int, lease: timedelta) -> Sequence[ClaimedEvent]:
+        async with transaction(self._engine, _RELAY) as connection:
+            rows = (await connection.execute(_CLAIM, {"limit": limit, "lease": lease})).all()
+        claimed = []
+        for row in sorted(rows, key=lambda row: int(row.sequence)):
+            try:
+                event = self._codec.from_payload(row.type, row.payload)
+            except (InvalidInput, TypeError, KeyError, ValueError) as error:
+                await self._park(row.id, row.token, error=f"the stored {row.type} cannot be read: {error}")
+                continue
+            recorded = RecordedEvent(id=EventId(row.id), trace_id=TraceId(row.trace_id), event=event)
+            claimed.append(ClaimedEvent(recorded=recorded, token=row.token, attempt=row.attempts))
+        return claimed
+
+    async def settle(self, claimed: Sequence[ClaimedEvent]) -> None:
+        if not claimed:
+            return
+        settled = {"ids": [one.recorded.id for one in claimed], "tokens": [one.token for one in claimed]}
+        async with transaction(self._engine, _RELAY) as connection:
+            await connection.execute(_SETTLE, settled)
+
+    async def retry(self, claimed: ClaimedEvent, *, delay: timedelta, error: str) -> None:
+        async with transaction(self._engine, _RELAY) as connection:
+            values = {"id": claimed.recorded.id, "token": claimed.token, "delay": delay, "error": error}
+            await connection.execute(_RETRY, values)
+
+    async def park(self, claimed: ClaimedEvent, *, error: str) -> None:
+        await self._park(claimed.recorded.id, claimed.token, error=error)
+
+    async def _park(self, id_: UUID, token: int, *, error: str) -> None:
+        async with transaction(self._engine, _RELAY) as connection:
+            await connection.execute(_PARK, {"id": id_, "token": token, "error": error})
+
+    async def replay(self, ids: Sequence[EventId] | None = None) -> int:
+        chosen = {"all": ids is None, "ids": list(ids or ())}
+        async with transaction(self._engine, _RELAY) as connection:
+            return len((await connection.execute(_REPLAY, chosen)).all())
+
+    async def wait(self, at_most: timedelta) -> None:
+        await self._listener.wait(at_most.total_seconds())
+
+    async def status(self) -> OutboxStatus:
+        async with transaction(self._engine, _RELAY, read_only=True) as connection:
+            row = (await connection.execute(_STATUS)).one()
+        return OutboxStatus(open=row.open, parked=row.parked, oldest_age=row.oldest_age)
+
+    async def list_parked(self, *, limit: int) -> Sequence[ParkedEvent]:
+        async with transaction(self._engine, _RELAY, read_only=True) as connection:
+            rows = (await connection.execute(_PARKED, {"limit": limit})).all()
+        return [
+            ParkedEvent(
+                id=EventId(row.id),
+                type=row.type,
+                ordering_key=row.ordering_key,
+                attempts=row.attempts,
+                error=row.error,
+                parked_at=row.parked_at,
+            )
+            for row in rows
+        ]
+
+    async def forget_handled(self, *, older_than: timedelta) -> int:
+        """Delete what handlers recorded longer ago: choose far more than an event can be on its way."""
+        async with transaction(self._engine, _RELAY) as connection:
+            return (await connection.execute(_FORGET, {"age": older_than})).rowcount
+
+    async def close(self) -> None:
+        """Give the listening connection back. Call it before the engine is disposed of."""
+        await self._listener.close()

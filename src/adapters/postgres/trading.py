@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cached_property
+
+from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.postgres.candles import append_candles
+from adapters.postgres.pages import paged
+from adapters.postgres.rows.trading import (
+    decision_from_row,
+    decision_to_row,
+    live_series_from_row,
+    live_series_to_row,
+    signal_from_row,
+    signal_to_row,
+    symbol_from_row,
+    symbol_to_row,
+)
+from adapters.postgres.tables.trading import decisions, live_series, signals, symbols
+from adapters.postgres.unit import PostgresUnit, PostgresUnits, reading
+from tradingcore.kernel.market import Candle, SeriesKey, SymbolCode
+from tradingcore.kernel.page import Page, PageRequest, Position, page_from
+from tradingcore.trading.errors import SignalNotFound, SymbolNotFound
+from tradingcore.trading.ids import SignalId
+from tradingcore.trading.model.decision import Decision
+from tradingcore.trading.model.live_series import LiveSeries
+from tradingcore.trading.model.signal import Signal, SignalStatus
+from tradingcore.trading.model.symbol import Symbol
+from tradingcore.trading.ports import (
+    CandleAppender,
+    DecisionRepository,
+    LiveSeriesRepository,
+    SignalRepository,
+    SymbolRepository,
+    TradingUnitOfWork,
+)
+from tradingcore.trading.queries import DecisionFilter, SignalFilter, TradingQueries
+
+
+class PostgresSymbolRepository(SymbolRepository):
+    def __init__(self, unit: PostgresUnit) -> None:
+        self._unit = unit
+
+    async def get(self, code: SymbolCode) -> Symbol:
+        symbol = await self.find(code)
+        if symbol is None:
+            raise SymbolNotFound(f"there is no symbol {code}")
+        return symbol
+
+    async def find(self, code: SymbolCode) -> Symbol | None:
+        row = (await self._unit.connection.execute(select(symbols).where(symbols.c.code == code))).one_or_none()
+        return None if row is None else symbol_from_row(row)
+
+    async def save(self, symbol: Symbol) -> Symbol:
+        return await self._unit.save(symbols, symbol, symbol_to_row(symbol), what=f"symbol {symbol.code}", key=("code",))
+
+
+class PostgresLiveSeriesRepository(LiveSeriesRepository):
+    def __init__(self, unit: PostgresUnit) -> None:
+        self._unit = unit
+
+    async def find(self, key: SeriesKey) -> LiveSeries | None:
+        statement = select(live_series).where(live_series.c.symbol == key.symbol, live_series.c.timeframe == key.timeframe)
+        row = (await self._unit.connection.execute(statement)).one_or_none()
+        return None if row is None else live_series_from_row(row)
+
+    async def save(self, series: LiveSeries) -> LiveSeries:
+        row = live_series_to_row(series)
+        return await self._unit.save(live_series, series, row, what=f"watched series {series.key}", key=("symbol", "timeframe"))
+
+
+class PostgresCandleAppender(CandleAppender):
+    def __init__(self, unit: PostgresUnit) -> None:
+        self._unit = unit
+
+    async def append(self, key: SeriesKey, candles: Sequence[Candle]) -> None:
+        await append_candles(self._unit.connection, key, candles)
+
+
+class PostgresSignalRepository(SignalRepository):
+    def __init__(self, unit: PostgresUnit) -> None:
+        self._unit = unit
+
+    async def list_active(self, key: SeriesKey) -> Sequence[Signal]:
+        statement = (
+            select(signals)
+            .where(signals.c.symbol == key.symbol, signals.c.timeframe == key.timeframe, signals.c.status == SignalStatus.ACTIVE)
+            .order_by(signals.c.issued_at, signals.c.id)
+        )
+        return [signal_from_row(row) for row in await self._unit.connection.execute(statement)]
+
+    async def save(self, signal: Signal) -> Signal:
+        return await self._unit.save(signals, signal, signal_to_row(signal), what=f"signal {signal.id}")
+
+    async def delete_from(self, key: SeriesKey, first: datetime) -> int:
+        statement = delete(signals).where(
+            signals.c.symbol == key.symbol, signals.c.timeframe == key.timeframe, signals.c.decision_candle >= first
+        )
+        return (await self._unit.connection.execute(statement)).rowcount
+
+
+class PostgresDecisionRepository(DecisionRepository):
+    def __init__(self, unit: PostgresUnit) -> None:
+        self._unit = unit
+
+    async def find(self, key: SeriesKey, candle: datetime) -> Decision | None:
+        row = (await self._unit.connection.execute(select(decisions).where(*_decided(key, candle)))).one_or_none()
+        return None if row is None else decision_from_row(row)
+
+    async def save(self, decision: Decision) -> Decision:
+        return await self._unit.save(decisions, decision, decision_to_row(decision), what=f"the decision on {decision.candle}")
+
+    async def delete_from(self, key: SeriesKey, first: datetime) -> int:
+        statement = delete(decisions).where(
+            decisions.c.symbol == key.symbol, decisions.c.timeframe == key.timeframe, decisions.c.candle >= first
+        )
+        return (await self._unit.connection.execute(statement)).rowcount
+
+
+def _decided(key: SeriesKey, candle: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (decisions.c.symbol == key.symbol, decisions.c.timeframe == key.timeframe, decisions.c.candle == candle)
+
+
+class PostgresTradingUnit(PostgresUnit, TradingUnitOfWork):
+    @cached_property
+    def symbols(self) -> PostgresSymbolRepository:
+        return PostgresSymbolRepository(self)
+
+    @cached_property
+    def live_series(self) -> PostgresLiveSeriesRepository:
+        return PostgresLiveSeriesRepository(self)
+
+    @cached_property
+    def candles(self) -> PostgresCandleAppender:
+        return PostgresCandleAppender(self)
+
+    @cached_property
+    def signals(self) -> PostgresSignalRepository:
+        return PostgresSignalRepository(self)
+
+    @cached_property
+    def decisions(self) -> PostgresDecisionRepository:
+        return PostgresDecisionRepository(self)
+
+
+class PostgresTradingUnits(PostgresUnits[PostgresTradingUnit]):
+    """A `UnitOfWorkFactory` of `TradingUnitOfWork`; the role of ``engine`` is ``tc_worker``."""
+
+    unit = PostgresTradingUnit
+
+
+class PostgresTradingQueries(TradingQueries):
+    """Market data and signals have no owner: nobody in particular reads them."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def list_symbols(self) -> Sequence[Symbol]:
+        async with reading(self._engine) as connection:
+            found = [symbol_from_row(row) for row in await connection.execute(select(symbols))]
+        return sorted(found, key=lambda symbol: symbol.code)
+
+    async def get_symbol(self, code: SymbolCode) -> Symbol:
+        async with reading(self._engine) as connection:
+            row = (await connection.execute(select(symbols).where(symbols.c.code == code))).one_or_none()
+        if row is None:
+            raise SymbolNotFound(f"there is no symbol {code}")
+        return symbol_from_row(row)
+
+    async def get_signal(self, signal_id: SignalId) -> Signal:
+        async with reading(self._engine) as connection:
+            row = (await connection.execute(select(signals).where(signals.c.id == signal_id))).one_or_none()
+        if row is None:
+            raise SignalNotFound(f"there is no signal {signal_id}")
+        return signal_from_row(row)
+
+    async def list_signals(self, where: SignalFilter, page: PageRequest) -> Page[Signal]:
+        statement = select(signals)
+        for column, value in (
+            (signals.c.symbol, where.symbol),
+            (signals.c.timeframe, where.timeframe),
+            (signals.c.side, where.side),
+            (signals.c.status, where.status),
+            (signals.c.edge_status, where.edge_status),
+        ):
+            if value is not None:
+                statement = statement.where(column == value)
+        if where.since is not None:
+            statement = statement.where(signals.c.issued_at >= where.since)
+        if where.minimum_probability is not None:
+            statement = statement.where(signals.c.probability >= where.minimum_probability)
+        async with reading(self._engine) as connection:
+            rows = await connection.execute(paged(statement, signals.c.issued_at, signals.c.id, page))
+        found = [signal_from_row(row) for row in rows]
+        return page_from(found, page, lambda signal: Position(signal.issued_at, signal.id))
+
+    async def list_decisions(self, where: DecisionFilter, page: PageRequest) -> Page[Decision]:
+        statement = select(decisions)
+        for column, value in (
+            (decisions.c.symbol, where.symbol),
+            (decisions.c.timeframe, where.timeframe),
+            (decisions.c.reason, where.reason),
+        ):
+            if value is not None:
+                statement = statement.where(column == value)
+        if where.since is not None:
+            statement = statement.where(decisions.c.decided_at >= where.since)
+        async with reading(self._engine) as connection:
+            rows = await connection.execute(paged(statement, decisions.c.decided_at, decisions.c.id, page))
+        found = [decision_from_row(row) for row in rows]
+        return page_from(found, page, lambda decision: Position(decision.decided_at, decision.id))
+
+    async def find_decision(self, key: SeriesKey, candle: datetime) -> Decision | None:
+        async with reading(self._engine) as connection:
+            row = (await connection.execute(select(decisions).where(*_decided(key, candle)))).one_or_none()
+        return None if row is None else decision_from_row(row)
+
+    async def list_live_series(self) -> Sequence[LiveSeries]:
+        async with reading(self._engine) as connection:
+            found = [live_series_from_row(row) for row in await connection.execute(select(live_series))]
+        return sorted(found, key=lambda series: (series.key.symbol, series.key.timeframe.duration))

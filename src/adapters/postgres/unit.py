@@ -1,0 +1,129 @@
+"""What the units of work of all contexts share: the cause, the versions, the outbox."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
+from typing import Any, Final, Generic, TypeVar
+
+from sqlalchemy import Table, bindparam, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.sql.dml import Insert, Update
+
+from adapters.postgres.engine import transaction
+from adapters.postgres.tables.platform import inbox
+from tradingcore.kernel.aggregate import Aggregate, DomainEvent
+from tradingcore.kernel.authz import Actor, Cause, TraceId
+from tradingcore.kernel.codec import EventCodec
+from tradingcore.kernel.errors import AlreadyHandled, StaleVersion
+from tradingcore.kernel.ports import IdGenerator
+
+A = TypeVar("A", bound=Aggregate)
+
+NOBODY: Final = Actor.anonymous(TraceId("0" * 32))
+CHANNEL: Final = "tradingcore_outbox"
+
+# Numbers of one ordering key must be taken in the order of the commits: its lock is held from here to the commit, which is next.
+_APPEND: Final = text(
+    f"""
+    with locked as materialized (
+        select pg_advisory_xact_lock(hashtextextended(key, 7361003))
+        from (select distinct key from unnest(cast(:keys as text[])) as key order by key) as keys
+    )
+    insert into public.outbox (id, ordering_key, type, payload, trace_id, committed_at)
+    select event.id, event.key, event.type, cast(event.payload as json), :trace_id, clock_timestamp()
+    from (select count(*) from locked) as all_locked,
+        unnest(cast(:ids as uuid[]), cast(:keys as text[]), cast(:types as text[]), cast(:payloads as text[]))
+            with ordinality as event (id, key, type, payload, place)
+    order by event.place
+    returning pg_notify('{CHANNEL}', '')
+    """  # noqa: S608 - a constant
+)
+_RECORD_CAUSE: Final = insert(inbox).on_conflict_do_nothing()
+
+
+def reading(engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]:
+    """A read-only transaction of nobody in particular: for rows that have no owner."""
+    return transaction(engine, NOBODY, read_only=True)
+
+
+class PostgresUnit:
+    """The open transaction of one unit of work."""
+
+    def __init__(self, connection: AsyncConnection, actor: Actor) -> None:
+        self.connection = connection
+        self.actor = actor
+        self.events: list[DomainEvent] = []
+
+    async def save(self, table: Table, aggregate: A, row: Mapping[str, Any], *, what: str, key: Sequence[str] = ("id",)) -> A:
+        """Insert (version 0) or update by ``key``; pending events go to the outbox. Raises `StaleVersion`, naming ``what``."""
+        saved = aggregate.saved()
+        values = {**row, "version": saved.version}
+        if aggregate.version == 0:
+            result = await self.connection.execute(_insert_once(table), values)
+        else:
+            same = {f"same_{name}": row[name] for name in key}
+            changed = {**values, **same, "old_version": aggregate.version}
+            result = await self.connection.execute(_update_version(table, tuple(values), key), changed)
+        if result.rowcount != 1:
+            raise StaleVersion(f"{what} was saved by somebody else meanwhile: read it again")
+        self.events.extend(aggregate.pending_events)
+        return saved
+
+
+@cache
+def _insert_once(table: Table) -> Insert:
+    # Not an error inside the transaction: the caller decides what a taken key means.
+    return insert(table).on_conflict_do_nothing()
+
+
+@cache
+def _update_version(table: Table, columns: Sequence[str], key: Sequence[str]) -> Update:
+    same = [table.c[name] == bindparam(f"same_{name}") for name in key]
+    changed: dict[str, Any] = {name: bindparam(name) for name in columns if name not in key}
+    return update(table).where(*same, table.c.version == bindparam("old_version")).values(changed)
+
+
+U = TypeVar("U", bound=PostgresUnit)
+
+
+class PostgresUnits(Generic[U]):
+    """Opens units of one context on ``engine``; ``codec`` must know the events that its aggregates announce."""
+
+    unit: type[U]
+
+    def __init__(self, engine: AsyncEngine, codec: EventCodec, ids: IdGenerator) -> None:
+        self._engine = engine
+        self._codec = codec
+        self._ids = ids
+
+    def __call__(self, actor: Actor) -> AbstractAsyncContextManager[U]:
+        return self._open(actor)
+
+    @asynccontextmanager
+    async def _open(self, actor: Actor) -> AsyncIterator[U]:
+        async with transaction(self._engine, actor) as connection:
+            if actor.cause is not None:
+                await _record(connection, actor.cause)
+            unit = self.unit(connection, actor)
+            yield unit
+            if unit.events:
+                await connection.execute(_APPEND, self._rows(unit.events, actor))
+
+    def _rows(self, events: list[DomainEvent], actor: Actor) -> dict[str, Any]:
+        return {
+            "ids": [self._ids.new_id() for _ in events],
+            "keys": [event.ordering_key for event in events],
+            "types": [event.type for event in events],
+            "payloads": [json.dumps(self._codec.to_payload(event), separators=(",", ":")) for event in events],
+            "trace_id": actor.trace_id,
+        }
+
+
+async def _record(connection: AsyncConnection, cause: Cause) -> None:
+    result = await connection.execute(_RECORD_CAUSE, {"handler": cause.handler, "event_id": cause.event_id})
+    if result.rowcount != 1:
+        raise AlreadyHandled(f"{cause.handler} has handled event {cause.event_id} before")

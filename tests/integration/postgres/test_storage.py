@@ -1,0 +1,113 @@
+"""The PostgreSQL adapters keep every contract of the storage ports."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.postgres.auth import PostgresApiKeyLookup, PostgresAuthUnits, PostgresTicketStore
+from adapters.postgres.candles import PostgresCandleStore
+from adapters.postgres.ml import PostgresMlQueries, PostgresMlUnits
+from adapters.postgres.outbox import PostgresOutbox
+from adapters.postgres.trading import PostgresTradingQueries, PostgresTradingUnits
+from tradingcore.kernel.codec import EventCodec
+from tradingcore.ml import events as ml_events
+from tradingcore.testing.auth import ApiKeyLookupContract, AuthUnitOfWorkContract, TicketStoreContract
+from tradingcore.testing.candles import CandleStoreContract
+from tradingcore.testing.fakes import SequentialIds
+from tradingcore.testing.ml import MlQueriesContract, MlUnitOfWorkContract
+from tradingcore.testing.outbox import OutboxContract
+from tradingcore.testing.trading import TradingQueriesContract, TradingUnitOfWorkContract
+from tradingcore.trading import events as trading_events
+
+CODEC = EventCodec((*trading_events.EVENTS, *ml_events.EVENTS))
+
+
+@pytest_asyncio.fixture
+async def opened_outbox(system_engine: AsyncEngine) -> AsyncIterator[PostgresOutbox]:
+    outbox = PostgresOutbox(system_engine, CODEC)
+    yield outbox
+    await outbox.close()
+
+
+class PostgresFixtures:
+    @pytest.fixture
+    def outbox(self, opened_outbox: PostgresOutbox) -> PostgresOutbox:
+        return opened_outbox
+
+
+class TradingFixtures(PostgresFixtures):
+    @pytest.fixture
+    def units(self, worker_engine: AsyncEngine) -> PostgresTradingUnits:
+        return PostgresTradingUnits(worker_engine, CODEC, SequentialIds())
+
+    @pytest.fixture
+    def queries(self, api_engine: AsyncEngine) -> PostgresTradingQueries:
+        return PostgresTradingQueries(api_engine)
+
+    @pytest.fixture
+    def store(self, worker_engine: AsyncEngine) -> PostgresCandleStore:
+        return PostgresCandleStore(worker_engine)
+
+
+class MlFixtures(PostgresFixtures):
+    @pytest.fixture
+    def units(self, worker_engine: AsyncEngine) -> PostgresMlUnits:
+        return PostgresMlUnits(worker_engine, CODEC, SequentialIds())
+
+    @pytest.fixture
+    def queries(self, api_engine: AsyncEngine) -> PostgresMlQueries:
+        return PostgresMlQueries(api_engine)
+
+
+class AuthFixtures(PostgresFixtures):
+    @pytest.fixture
+    def units(self, worker_engine: AsyncEngine) -> PostgresAuthUnits:
+        return PostgresAuthUnits(worker_engine, CODEC, SequentialIds())
+
+
+class TestPostgresTradingUnits(TradingFixtures, TradingUnitOfWorkContract):
+    pass
+
+
+class TestPostgresTradingQueries(TradingFixtures, TradingQueriesContract):
+    pass
+
+
+class TestPostgresCandleStore(TradingFixtures, CandleStoreContract):
+    pass
+
+
+class TestPostgresMlUnits(MlFixtures, MlUnitOfWorkContract):
+    pass
+
+
+class TestPostgresMlQueries(MlFixtures, MlQueriesContract):
+    pass
+
+
+class TestPostgresAuthUnits(AuthFixtures, AuthUnitOfWorkContract):
+    @pytest.fixture
+    def units_of_users(self, api_engine: AsyncEngine) -> PostgresAuthUnits:
+        return PostgresAuthUnits(api_engine, CODEC, SequentialIds())
+
+
+class TestPostgresApiKeyLookup(AuthFixtures, ApiKeyLookupContract):
+    @pytest.fixture
+    def lookup(self, api_engine: AsyncEngine) -> PostgresApiKeyLookup:
+        return PostgresApiKeyLookup(api_engine)
+
+
+class TestPostgresTicketStore(TicketStoreContract):
+    @pytest.fixture
+    def tickets(self, api_engine: AsyncEngine) -> PostgresTicketStore:
+        return PostgresTicketStore(api_engine)
+
+
+class TestPostgresOutbox(TradingFixtures, OutboxContract):
+    @pytest.fixture
+    def dead_letters(self, outbox: PostgresOutbox) -> PostgresOutbox:
+        return outbox
