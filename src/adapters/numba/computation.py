@@ -22,6 +22,9 @@ FLOOR: Final = 1e-7
 LIMIT: Final = 100.0
 """Every column is clipped to this size: only a market that stood still and then moved gets there."""
 
+_LARGEST: Final = 1e100
+"""Ratios and squares of prices up to here stay finite."""
+
 COMMON_COLUMNS: Final = sum(len(family) for family in COMMON)
 
 
@@ -36,13 +39,20 @@ class CandleColumns:
 
     @classmethod
     def of(cls, candles: CandleSeries) -> Self:
-        """Raise `DataUnfit` for candles that do not increase in time."""
+        """Raise `DataUnfit` for candles that do not increase in time, or hold numbers that no market has (or NaN)."""
         times = viewed(candles.open_times)
         ordered = times[1:] > times[:-1]
         if not ordered.all():
             at = int(ordered.argmin()) + 1
             raise DataUnfit(f"candle {at} of {len(times)} of {candles.key} does not open after the one before: sort the candles")
-        return cls(times, *map(viewed, (candles.open, candles.high, candles.low, candles.close, candles.volume)))
+        columns = cls(times, *map(viewed, (candles.open, candles.high, candles.low, candles.close, candles.volume)))
+        lowest, highest, volume = columns.low.min(), columns.high.max(), columns.volume.max()
+        if not (lowest > 1.0 / _LARGEST and highest < _LARGEST and volume < _LARGEST):
+            raise DataUnfit(
+                f"{candles.key} has prices from {lowest} to {highest} and volume up to {volume}: "
+                f"they must lie between {1.0 / _LARGEST} and {_LARGEST}"
+            )
+        return columns
 
     def part(self, start: int, stop: int) -> CandleColumns:
         names = ("times", "open", "high", "low", "close", "volume")

@@ -12,7 +12,7 @@ from adapters.numba.compiled import Singles
 from adapters.numba.computation import CandleColumns, Computation
 from adapters.numba.parameters import KERNEL_VERSION, Parameters
 from tradingcore.kernel.errors import InvalidInput
-from tradingcore.kernel.market import CandleSeries
+from tradingcore.kernel.market import AssetClass, Calendar, CandleSeries, SeriesKey, SymbolCode, Timeframe
 from tradingcore.ml.errors import FeatureSpecMismatch, NotEnoughHistory
 from tradingcore.ml.model.features import FeatureMatrix, FeatureRow, FeatureSpec, SeriesProfile
 from tradingcore.ml.ports import FeatureCalculator
@@ -114,6 +114,15 @@ class NumbaFeatureCalculator(FeatureCalculator):
             atr=atr.data.toreadonly(),
             scale=scale.data.toreadonly(),
         )
+
+    def warm_up(self) -> None:
+        """Load the compiled kernels, or compile them (about six seconds), so that no later call waits."""
+        key = SeriesKey(SymbolCode("WARM/UP"), Timeframe.H1)
+        profile = SeriesProfile(key=key, asset_class=AssetClass.CRYPTO, calendar=Calendar.ALWAYS)
+        spec = self.spec(profile, horizon=1, has_volume=True)
+        ones = np.ones(spec.w_max).data
+        times = (np.arange(spec.w_max, dtype=np.int64) * key.timeframe.milliseconds).data
+        self.window(CandleSeries.from_columns(key, times, ones, ones, ones, ones, ones), [spec])
 
     def _parameters(self, spec: FeatureSpec, candles: CandleSeries) -> Parameters:
         parameters = Parameters.from_spec(spec)

@@ -30,7 +30,6 @@ SUM_ROGERS_SATCHELL: Final = 8
 SUM_VOLUME: Final = 9
 SUM_ROWS: Final = 10
 
-_MOST_VOLUME: Final = 1e100
 _TILE: Final = 16
 
 
@@ -74,7 +73,7 @@ def decompose(
         term[SUM_RANGE] = (up - down) * (up - down)
         term[SUM_BODY] = body * body
         term[SUM_ROGERS_SATCHELL] = up * (up - body) + down * (down - body)
-        term[SUM_VOLUME] = min(volume[i], _MOST_VOLUME)
+        term[SUM_VOLUME] = volume[i]
         before = change
         for q in range(SUM_ROWS):
             total = head[q, i]
