@@ -8,9 +8,9 @@ A candle is *expected* when all of these hold:
 2. No holiday stands against it (`holidays`). US equities rest on exchange holidays and after 13:00 on early closes; metals rest
    on Good Friday and after 12:00 on exchange holidays and early closes; fx and metals rest from 12:00 on 24 and 31 December until
    08:00 on 26 December and 2 January.
-3. The series itself says so: where at least `TEMPLATE_WEEKS` weeks were seen, its slot of the week held a candle in at least half
-   of them. Summer and winter time are counted apart, since a market that follows New York moves by an hour in UTC.
-4. It is not within `EDGE_GRACE` of the moment when the market opens after a closure or closes before one: brokers come late and
+3. The series itself says so: where its slot of the week was passed at least four times, at least half of them held a candle.
+   Summer and winter time are counted apart, since a market that follows New York moves by an hour in UTC.
+4. It is not within an hour of the moment when the market opens after a closure or closes before one: brokers come late and
    leave early.
 
 24/7 has no exceptions: there only rule 1 counts, and it is exact.

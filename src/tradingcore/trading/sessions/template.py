@@ -3,27 +3,46 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
+from itertools import accumulate
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from tradingcore.kernel.market import Timeframe, from_milliseconds
 
 TEMPLATE_WEEKS: Final = 4
+LEAST_SHARE: Final = 0.5
+LONGEST_HOLE_MS: Final = 14 * 86_400_000
 
 _DAY_MS: Final = 86_400_000
 _WEEK_MS: Final = 7 * _DAY_MS
 _MONDAY_MS: Final = 4 * _DAY_MS  # 1970-01-05
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Regime:
-    """How often each slot of the week held a candle, for one offset of New York from UTC."""
+class _WeekCounts:
+    """How often each slot of the week was covered, kept as differences: a run of any length is counted in two steps."""
 
-    steps: array[int]
-    weeks: set[int] = field(default_factory=set)
+    def __init__(self, step: int) -> None:
+        self._step = step
+        self._slots = _WEEK_MS // step
+        self._steps = array("q", bytes(8 * (self._slots + 1)))
+
+    def cover(self, first: int, last: int) -> None:
+        """Count the slots from ``first`` to ``last``, both included (epoch milliseconds)."""
+        slot = self.slot(first)
+        laps, rest = divmod((last - first) // self._step + 1, self._slots)
+        self._steps[0] += laps
+        for begin, end in ((slot, min(slot + rest, self._slots)), (0, slot + rest - self._slots)):
+            if end > begin:
+                self._steps[begin] += 1
+                self._steps[end] -= 1
+
+    def slot(self, open_time: int) -> int:
+        return ((open_time - _MONDAY_MS) // self._step) % self._slots
+
+    def counts(self) -> list[int]:
+        return list(accumulate(self._steps))
 
 
 class SessionTemplate:
@@ -31,41 +50,40 @@ class SessionTemplate:
 
     def __init__(self, timeframe: Timeframe) -> None:
         self._step = timeframe.milliseconds
-        self._slots = _WEEK_MS // self._step
-        self._regimes: dict[timedelta, _Regime] = {}
-        self._shares: dict[timedelta, array[float] | None] = {}
+        self._held: dict[timedelta, _WeekCounts] = {}
+        self._spans: list[tuple[timedelta, int, int]] = []
+        self._habits: dict[timedelta, list[bool]] = {}
 
     def saw(self, first: int, last: int) -> None:
-        """Count a run of candles from the open time ``first`` to ``last``, both included (epoch milliseconds)."""
-        regime = self._regimes.setdefault(_offset(first), _Regime(array("q", bytes(8 * (self._slots + 1)))))
-        start, count = (first - _MONDAY_MS) // self._step, (last - first) // self._step + 1
-        regime.weeks.update(range(start // self._slots, (start + count - 1) // self._slots + 1))
-        laps, rest = divmod(count, self._slots)
-        slot = start % self._slots
-        regime.steps[0] += laps
-        for begin, end in ((slot, min(slot + rest, self._slots)), (0, slot + rest - self._slots)):
-            if end > begin:
-                regime.steps[begin] += 1
-                regime.steps[end] -= 1
-        self._shares.clear()
+        """Count a run from the open time ``first`` to ``last``, both included (epoch milliseconds). Runs come in time order."""
+        offset = _offset(first)
+        self._held.setdefault(offset, _WeekCounts(self._step)).cover(first, last)
+        # A long hole is no part of the habit: else it would hide itself.
+        if self._spans and self._spans[-1][0] == offset and first - self._spans[-1][2] <= LONGEST_HOLE_MS:
+            self._spans[-1] = (offset, self._spans[-1][1], last)
+        else:
+            self._spans.append((offset, first, last))
+        self._habits.clear()
 
     def expects(self, open_time: int) -> bool:
         """Whether the series usually has a candle there; yes where too little was seen to tell."""
         offset = _offset(open_time)
-        if offset not in self._shares:
-            self._shares[offset] = self._share(offset)
-        share = self._shares[offset]
-        return share is None or share[((open_time - _MONDAY_MS) // self._step) % self._slots] >= 0.5
+        held = self._held.get(offset)
+        if held is None:
+            return True
+        if offset not in self._habits:
+            self._habits[offset] = self._habit(offset, held)
+        return self._habits[offset][held.slot(open_time)]
 
-    def _share(self, offset: timedelta) -> array[float] | None:
-        regime = self._regimes.get(offset)
-        if regime is None or len(regime.weeks) < TEMPLATE_WEEKS:
-            return None
-        shares, running = array("d"), 0
-        for step in regime.steps:
-            running += step
-            shares.append(running / len(regime.weeks))
-        return shares
+    def _habit(self, offset: timedelta, held: _WeekCounts) -> list[bool]:
+        possible = _WeekCounts(self._step)
+        for span_offset, first, last in self._spans:
+            if span_offset == offset:
+                possible.cover(first, last)
+        return [
+            weeks < TEMPLATE_WEEKS or count >= LEAST_SHARE * weeks
+            for count, weeks in zip(held.counts(), possible.counts(), strict=True)
+        ]
 
 
 @lru_cache(maxsize=4_096)

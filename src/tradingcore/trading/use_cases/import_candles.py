@@ -202,7 +202,7 @@ class ImportCandles(UseCase[ImportCandlesCommand, ImportReport]):
             unchanged=unchanged,
             changed=other if command.replace else 0,
             differing=0 if command.replace else other,
-            first_differing=() if command.replace else tuple(differing),
+            first_differing=tuple(differing),
         )
 
 
