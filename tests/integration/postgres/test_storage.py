@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
@@ -10,9 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.auth import PostgresApiKeyLookup, PostgresAuthUnits, PostgresTicketStore
 from adapters.postgres.candles import PostgresCandleStore
+from adapters.postgres.connect import connected
 from adapters.postgres.ml import PostgresMlQueries, PostgresMlUnits
 from adapters.postgres.outbox import PostgresOutbox
+from adapters.postgres.tables.columns import METADATA
 from adapters.postgres.trading import PostgresTradingQueries, PostgresTradingUnits
+from tests.integration.postgres.server import TestDatabase, TestServer, run_apart
 from tradingcore.kernel.codec import EventCodec
 from tradingcore.ml import events as ml_events
 from tradingcore.testing.auth import ApiKeyLookupContract, AuthUnitOfWorkContract, TicketStoreContract
@@ -24,6 +27,21 @@ from tradingcore.testing.trading import TradingQueriesContract, TradingUnitOfWor
 from tradingcore.trading import events as trading_events
 
 CODEC = EventCodec((*trading_events.EVENTS, *ml_events.EVENTS))
+
+
+@pytest.fixture(scope="module")
+def shared_database(postgres_cluster: TestServer) -> Iterator[TestDatabase]:
+    """One for all tests of this file, because making a database costs more than a test."""
+    shared = run_apart(postgres_cluster.create_database())
+    yield shared
+    run_apart(postgres_cluster.drop_database(shared))
+
+
+@pytest_asyncio.fixture
+async def database(shared_database: TestDatabase) -> TestDatabase:
+    async with connected(shared_database.administrator) as connection:
+        await connection.execute(f"truncate {', '.join(map(str, METADATA.tables))} restart identity cascade")
+    return shared_database
 
 
 @pytest_asyncio.fixture
