@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 
+from adapters.postgres.files import open_private
 from tradingcore.kernel.errors import InvalidInput
 
 _FORMAT: Final = 1
@@ -30,7 +32,7 @@ class Manifest:
 
 
 def write_archive(file: Path, dump: Path, folders: Mapping[str, Path], *, server_major: int, revision: str | None) -> None:
-    """Write ``file`` whole. Members of ``folders`` are named ``<name>/<path inside>``."""
+    """Write a new ``file``, readable by its owner only. Members of ``folders`` are named ``<name>/<path inside>``."""
     sources = {_DUMP: dump}
     for name, folder in sorted(folders.items()):
         inside = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
@@ -38,12 +40,15 @@ def write_archive(file: Path, dump: Path, folders: Mapping[str, Path], *, server
     digests = {name: _digest(path) for name, path in sources.items()}
     about = {"format": _FORMAT, "server_major": server_major, "revision": revision, "digests": digests}
     encoded = json.dumps(about, indent=1).encode()
-    with tarfile.open(file, "w") as archive:
-        member = tarfile.TarInfo(_MANIFEST)
-        member.size = len(encoded)
-        archive.addfile(member, io.BytesIO(encoded))
-        for name, path in sources.items():
-            archive.add(path, name, recursive=False, filter=_anonymous)
+    with open(file, "xb", opener=open_private) as raw:
+        with tarfile.open(fileobj=raw, mode="w") as archive:
+            member = tarfile.TarInfo(_MANIFEST)
+            member.size = len(encoded)
+            archive.addfile(member, io.BytesIO(encoded))
+            for name, path in sources.items():
+                archive.add(path, name, recursive=False, filter=_anonymous)
+        raw.flush()
+        os.fsync(raw.fileno())
 
 
 def unpack_archive(file: Path, into: Path, folder_names: frozenset[str]) -> tuple[Manifest, Path]:
