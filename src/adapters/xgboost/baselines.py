@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from adapters.xgboost.arrays import F32, F64, LEVELS
+from adapters.xgboost.arrays import F32, F64, LEVELS, gram
 from adapters.xgboost.samples import Samples
 from tradingcore.ml.model.features import HAR_COLUMNS
 
@@ -74,9 +74,9 @@ class HarW:
 
 def least_squares(design: F64, target: F64, *, ridge: float = 0.0) -> F64:
     """Coefficients of a linear regression by normal equations, summed in one order whatever the number of threads."""
-    gram = np.einsum("ni,nj->ij", design, design) / len(design) + ridge * np.eye(design.shape[1])
-    moment = np.einsum("ni,n->i", design, target) / len(design)
-    return np.asarray(np.linalg.lstsq(gram, moment, rcond=None)[0])
+    square = gram(design, design) / len(design) + ridge * np.eye(design.shape[1])
+    moment = gram(design, target[:, None])[:, 0] / len(design)
+    return np.asarray(np.linalg.lstsq(square, moment, rcond=None)[0])
 
 
 def baseline_forecasts(samples: Samples, side: str, *, train: slice, test: slice) -> dict[str, RangeForecast]:

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from adapters.xgboost.arrays import F64, I8
+from adapters.xgboost.arrays import F64, I8, gram
 
 ITERATIONS: Final = 30
 TOLERANCE: Final = 1e-8
@@ -33,12 +33,12 @@ def fit(design: F64, labels: I8, *, c: float) -> F64:
     coefficients = np.zeros((width, FREE))
     for _ in range(ITERATIONS):
         chance = probabilities(design, coefficients)[:, :FREE]
-        gradient = np.einsum("np,nk->pk", design, chance - target) + penalty[:, None] * coefficients
+        gradient = gram(design, chance - target) + penalty[:, None] * coefficients
         hessian = np.empty((FREE * width, FREE * width))
         for a in range(FREE):
             for b in range(a, FREE):
                 weight = chance[:, a] * ((a == b) - chance[:, b])
-                block = (design * weight[:, None]).T @ design
+                block = gram(design * weight[:, None], design)
                 hessian[a * width : (a + 1) * width, b * width : (b + 1) * width] = block
                 hessian[b * width : (b + 1) * width, a * width : (a + 1) * width] = block
         hessian += np.diag(np.tile(penalty, FREE))
