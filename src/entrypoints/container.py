@@ -81,7 +81,8 @@ class Container(containers.DeclarativeContainer):
     stream_kind = providers.Dependency(instance_of=str, default="storage")
     engine: providers.Dependency[Any] = providers.Dependency(default=None)
     system_engine: providers.Dependency[Any] = providers.Dependency(default=None)
-    redis: providers.Dependency[Any] = providers.Dependency(default=None)
+    address: providers.Dependency[Any] = providers.Dependency(default=None)
+    redis_url: providers.Dependency[Any] = providers.Dependency(default=None)
     blob_folder: providers.Dependency[Any] = providers.Dependency(default=None)
     environment = providers.Dependency(instance_of=str, default="development")
     observer: providers.Dependency[Any] = providers.Dependency(default=SILENT)
@@ -151,12 +152,12 @@ class Container(containers.DeclarativeContainer):
     stored_stream_log = providers.Selector(
         storage_kind,
         memory=providers.Singleton(lazily("adapters.memory.stream_log:MemoryStreamLog"), clock, ids),
-        postgres=providers.Singleton(lazily("adapters.postgres.stream_log:PostgresStreamLog"), engine),
+        postgres=providers.Singleton(lazily("adapters.postgres.stream_log:PostgresStreamLog"), engine, address),
     )
     stream_log = providers.Selector(
         stream_kind,
         storage=stored_stream_log,
-        redis=providers.Singleton(lazily("adapters.redis.stream_log:RedisStreamLog"), redis),
+        redis=providers.Singleton(lazily("adapters.redis.stream_log:RedisStreamLog"), redis_url),
     )
 
     features = providers.Singleton(lazily("adapters.numba.features:NumbaFeatureCalculator"))

@@ -131,11 +131,7 @@ async def running(settings: Settings, kind: ProcessKind, *, observer: Observer =
             options |= await _engines(stack, settings, kind, migrator)
             options["blob_folder"] = models_folder(settings)
         if settings.stream.log != "storage":
-            from redis.asyncio import Redis
-
-            redis = Redis.from_url(settings.stream.log)
-            stack.push_async_callback(redis.aclose)
-            options |= {"stream_kind": "redis", "redis": redis}
+            options |= {"stream_kind": "redis", "redis_url": settings.stream.log}
         yield Platform(settings=settings, container=Container(**options), migrator=migrator)
 
 
@@ -154,6 +150,7 @@ async def _engines(stack: AsyncExitStack, settings: Settings, kind: ProcessKind,
         return engine
 
     return {
+        "address": migrator.address(role),
         "engine": await engine_of(migrator.address(role), settings.database.pool_size, may_bypass=False),
         "system_engine": await engine_of(migrator.address(DatabaseRole.SYSTEM), 4, may_bypass=True),
     }
