@@ -34,7 +34,7 @@ class MlForecastExplainer(ForecastExplainer):
                 data_first=forecast.data_first,
                 data_last=forecast.data_last,
             ),
-            features=result.features[0],
+            features=dict(zip((item.horizon for item in forecast.horizons), result.features, strict=True)),
             mismatches=result.mismatches,
             lineage=result.lineage,
         )

@@ -159,6 +159,7 @@ def a_signal(**overrides: Any) -> Signal:
         "data_last": candle,
         "trace_id": _IDS.new_trace_id(),
         "is_simulated": True,
+        "terms": a_symbol().terms,
     }
     return Signal(**(fields | overrides))
 

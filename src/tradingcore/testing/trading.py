@@ -125,11 +125,11 @@ class TradingUnitOfWorkContract(UnitOfWorkContract[TradingUnitOfWork]):
             first = await unit.signals.save(a_signal())
             second = await unit.signals.save(a_signal(decision_candle=MONDAY + HOUR))
             other = await unit.signals.save(a_signal(timeframe=Timeframe.M5))
-            await unit.signals.save(first.watched(fill_price=100.25))
+            await unit.signals.save(first.watched(MONDAY + HOUR, fill_price=100.25))
         async with units(an_actor()) as unit:
             watched, also = await unit.signals.list_active(BTC_1H)
-            assert (watched.id, watched.fill_price, watched.candles_seen, also) == (first.id, 100.25, 1, second)
-            ended = watched.ended(SignalTrigger.TOUCH_TAKE_PROFIT, at=MONDAY + 2 * HOUR, outcome_r=1.9, fill_price=100.25)
+            assert (watched.id, watched.fill_price, watched.last_candle, also) == (first.id, 100.25, MONDAY + HOUR, second)
+            ended = watched.ended(SignalTrigger.TOUCH_TAKE_PROFIT, at=MONDAY + 2 * HOUR, outcome_r=1.9)
             saved = await unit.signals.save(ended)
             assert list(await unit.signals.list_active(BTC_1H)) == [second]
         assert await queries.get_signal(first.id) == saved
@@ -296,7 +296,7 @@ class TradingQueriesContract:
         async with units(an_actor()) as unit:
             await unit.signals.save(wanted)
             saved = await unit.signals.save(ended)
-            await unit.signals.save(saved.ended(SignalTrigger.CANCEL, at=MONDAY, outcome_r=None, fill_price=None))
+            await unit.signals.save(saved.ended(SignalTrigger.CANCEL, at=MONDAY, outcome_r=None))
 
         async def ids(where: SignalFilter) -> list[SignalId]:
             return [signal.id for signal in (await queries.list_signals(where, PageRequest())).items]

@@ -32,7 +32,11 @@ def patience_for(timeframe: Timeframe) -> timedelta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A candidate signal on the tick. ``expected_value_r`` and ``risk_reward`` are computed from the rounded prices."""
+    """A candidate signal on the tick. ``expected_value_r`` and ``risk_reward`` are computed from the rounded prices.
+
+    Rounding never flatters: the target is rounded towards the entry, the stop away from it, and the entry, the close where that is
+    on the tick, against the position. So the reward is at most, and the risk at least, what the forecast says.
+    """
 
     side: Side
     horizon: HorizonOutlook
@@ -98,20 +102,19 @@ def _offers(outlook: Outlook, symbol: Symbol) -> Iterator[Offer]:
     close = outlook.close
     cost = symbol.costs.round_trip(close)
     widest_stop = STOP_SPREADS * symbol.costs.spread(close)
-    entry = symbol.round_price(close)
     for horizon in outlook.horizons:
         for barrier in horizon.barriers:
             median = (horizon.delta_high if barrier.side is Side.LONG else horizon.delta_low)[1]
             target = min(barrier.k_take_profit * horizon.unit, median)
             stop = max(barrier.k_stop_loss * horizon.unit, widest_stop)
             direction = 1 if barrier.side is Side.LONG else -1
-            # The target is rounded towards the entry and the stop away from it: rounding never flatters.
-            rounding = ROUND_FLOOR if direction > 0 else ROUND_CEILING
+            rounding, against = (ROUND_FLOOR, ROUND_CEILING) if direction > 0 else (ROUND_CEILING, ROUND_FLOOR)
+            entry = symbol.round_price(close, rounding=against)
             take_profit = symbol.round_price(close * exp(direction * target), rounding=rounding)
             stop_loss = symbol.round_price(close * exp(-direction * stop), rounding=rounding)
             reward = direction * (take_profit - entry)
             risk = direction * (entry - stop_loss)
-            if reward <= 0 or risk <= 0 or stop_loss <= 0 or take_profit <= 0:
+            if min(reward, risk, entry, stop_loss, take_profit) <= 0:
                 continue
             gain = direction * log(float(take_profit) / float(entry))
             loss = direction * log(float(entry) / float(stop_loss))
@@ -162,12 +165,12 @@ def exit_on(signal: Signal, candle: Candle, *, is_first: bool, is_last: bool) ->
 
 def resolved(signal: Signal, candle: Candle, *, at: datetime) -> Signal:
     """``signal`` after one more closed candle: ended, or watched on. R is the published distance from entry to stop."""
-    is_first = signal.candles_seen == 0
     fill = candle.open if signal.fill_price is None else signal.fill_price
-    end = exit_on(signal, candle, is_first=is_first, is_last=signal.candles_seen + 1 >= signal.horizon)
+    watched = signal.watched(candle.open_time, fill_price=fill)
+    end = exit_on(signal, candle, is_first=signal.candles_seen == 0, is_last=watched.candles_seen >= signal.horizon)
     if end is None:
-        return signal.watched(fill_price=fill)
+        return watched
     direction = 1 if signal.side is Side.LONG else -1
     risk = direction * log(float(signal.entry) / float(signal.stop_loss))
     realised = direction * log(end.price / fill) - signal.cost
-    return signal.ended(end.trigger, at=at, outcome_r=realised / risk, fill_price=fill)
+    return watched.ended(end.trigger, at=at, outcome_r=realised / risk)

@@ -250,11 +250,12 @@ class MarketDataFeed(Protocol):
 class ForecastExplanation:
     """A stored forecast, computed again from stored candles by the stored model.
 
-    ``outlook`` is the recomputed one; ``mismatches`` names each number that differs from the stored forecast, bit for bit.
+    ``outlook`` is the recomputed one; ``features`` holds the inputs by horizon; ``mismatches`` names each number that differs from
+    the stored forecast, bit for bit.
     """
 
     outlook: Outlook
-    features: Mapping[str, float]
+    features: Mapping[int, Mapping[str, float]]
     mismatches: tuple[str, ...]
     lineage: Mapping[str, str]
 

@@ -5,12 +5,13 @@ from typing import Any, Final
 
 from sqlalchemy import Row
 
+from tradingcore.kernel.codec import decode, encode
 from tradingcore.kernel.market import AssetClass, Calendar, SeriesKey, SymbolCode, Timeframe
 from tradingcore.trading.model.decision import Decision, DecisionReason
 from tradingcore.trading.model.live_series import Freshness, LiveSeries
 from tradingcore.trading.model.outlook import Side
 from tradingcore.trading.model.signal import EdgeStatus, Signal, SignalStatus
-from tradingcore.trading.model.symbol import Cost, CostUnit, SignalRules, Symbol, TradingCosts
+from tradingcore.trading.model.symbol import Cost, CostUnit, SignalRules, SignalTerms, Symbol, TradingCosts
 
 
 def symbol_to_row(symbol: Symbol) -> dict[str, Any]:
@@ -80,7 +81,7 @@ _SIGNAL_FIELDS: Final = tuple(field.name for field in fields(Signal) if field.na
 
 
 def signal_to_row(signal: Signal) -> dict[str, Any]:
-    return {name: getattr(signal, name) for name in _SIGNAL_FIELDS}
+    return {name: getattr(signal, name) for name in _SIGNAL_FIELDS} | {"terms": encode(signal.terms)}
 
 
 def signal_from_row(row: Row[Any]) -> Signal:
@@ -89,6 +90,7 @@ def signal_from_row(row: Row[Any]) -> Signal:
     values["side"] = Side(row.side)
     values["edge_status"] = EdgeStatus(row.edge_status)
     values["status"] = SignalStatus(row.status)
+    values["terms"] = decode(SignalTerms, row.terms)
     return Signal(**values)
 
 

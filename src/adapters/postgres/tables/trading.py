@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Identity, Index, Integer, Table, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Identity, Index, Integer, Table, UniqueConstraint
 from sqlalchemy import text as sql
 
 from adapters.postgres.tables.columns import METADATA, decimal, moment, number, text, uuid
@@ -109,10 +109,12 @@ signals: Final = Table(
     moment("data_last"),
     text("trace_id"),
     Column("is_simulated", Boolean, nullable=False),
+    Column("terms", JSON, nullable=False),
     text("edge_status"),
     text("status"),
     number("fill_price", nullable=True),
     Column("candles_seen", Integer, nullable=False),
+    moment("last_candle", nullable=True),
     number("outcome_r", nullable=True),
     moment("closed_at", nullable=True),
     UniqueConstraint("symbol", "timeframe", "decision_candle", "model_version_id"),

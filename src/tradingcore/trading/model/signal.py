@@ -16,6 +16,7 @@ from tradingcore.trading.errors import SignalNotActive
 from tradingcore.trading.events import SignalIssued, SignalResolved
 from tradingcore.trading.ids import ForecastRef, ModelVersionRef, SignalId
 from tradingcore.trading.model.outlook import Side
+from tradingcore.trading.model.symbol import SignalTerms
 
 
 class SignalStatus(StrEnum):
@@ -56,7 +57,8 @@ class Signal(Aggregate):
     """Prices are on the symbol's tick. ``expected_value_r`` and ``outcome_r`` are in R after spread, fees and slippage.
 
     ``entry`` is the reference price, the close of the decision candle; the position fills at the next open (``fill_price``).
-    ``cost`` is the round trip as a fraction of the entry. ``candles_seen`` counts the candles that resolved it so far.
+    ``cost`` is the round trip as a fraction of the entry; ``terms`` are the symbol's at that time. ``candles_seen`` counts the
+    candles that were looked at since, ``last_candle`` is the open time of the newest of them.
     """
 
     id: SignalId
@@ -93,10 +95,12 @@ class Signal(Aggregate):
     data_last: datetime
     trace_id: TraceId
     is_simulated: bool
+    terms: SignalTerms
     edge_status: EdgeStatus = EdgeStatus.UNVERIFIED
     status: SignalStatus = SignalStatus.ACTIVE
     fill_price: float | None = None
     candles_seen: int = 0
+    last_candle: datetime | None = None
     outcome_r: float | None = None
     closed_at: datetime | None = None
 
@@ -114,21 +118,18 @@ class Signal(Aggregate):
             SignalIssued(occurred_at=self.issued_at, symbol=self.symbol, timeframe=self.timeframe, signal_id=self.id)
         )
 
-    def watched(self, *, fill_price: float) -> Signal:
-        """One more candle passed without an end."""
-        return replace(self, fill_price=fill_price, candles_seen=self.candles_seen + 1)
+    def awaits(self, open_time: datetime) -> bool:
+        """Whether the candle that opens then is one to look at: later than the decision candle, and than the last one seen."""
+        return open_time > (self.last_candle or self.decision_candle)
 
-    def ended(self, trigger: SignalTrigger, *, at: datetime, outcome_r: float | None, fill_price: float | None) -> Signal:
+    def watched(self, open_time: datetime, *, fill_price: float) -> Signal:
+        """The signal after it was filled at ``fill_price`` and a candle was looked at."""
+        return replace(self, fill_price=fill_price, candles_seen=self.candles_seen + 1, last_candle=open_time)
+
+    def ended(self, trigger: SignalTrigger, *, at: datetime, outcome_r: float | None) -> Signal:
         """Move to a final status and announce it. Raises `SignalNotActive` when the table has no such move."""
         target = MOVES.get((self.status, trigger))
         if target is None:
             raise SignalNotActive(f"signal {self.id} is {self.status.value}: {trigger.value} cannot end it")
-        ended = replace(
-            self,
-            status=target,
-            closed_at=at,
-            outcome_r=outcome_r,
-            fill_price=fill_price,
-            candles_seen=self.candles_seen + 1,
-        )
+        ended = replace(self, status=target, closed_at=at, outcome_r=outcome_r)
         return ended.announcing(SignalResolved(occurred_at=at, symbol=self.symbol, timeframe=self.timeframe, signal_id=self.id))

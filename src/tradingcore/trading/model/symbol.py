@@ -59,6 +59,15 @@ class SignalRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignalTerms:
+    """What of a symbol decides on its signals. A signal keeps the terms that it was judged by."""
+
+    price_tick: Decimal
+    costs: TradingCosts
+    rules: SignalRules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Symbol(Aggregate):
     code: SymbolCode
     asset_class: AssetClass
@@ -79,9 +88,22 @@ class Symbol(Aggregate):
                 raise InvalidInput(detail, errors=(FieldError(f"/{name}", "out_of_range", detail),))
 
     def round_price(self, price: float | Decimal, *, rounding: str = ROUND_HALF_EVEN) -> Decimal:
-        """``price`` on the tick: to the nearest, half to even, or as ``rounding`` (a ``decimal`` mode) says."""
-        steps = (Decimal(price) / self.price_tick).quantize(Decimal(1), rounding=rounding)
+        """``price`` on the tick: to the nearest, half to even, or as ``rounding`` (a ``decimal`` mode) says.
+
+        A float counts as its shortest text: 100.07 is 100.07, not the binary number just below, which a floor would take a tick
+        down.
+        """
+        exact = Decimal(str(price)) if isinstance(price, float) else price
+        steps = (exact / self.price_tick).quantize(Decimal(1), rounding=rounding)
         return steps * self.price_tick
+
+    @property
+    def terms(self) -> SignalTerms:
+        return SignalTerms(price_tick=self.price_tick, costs=self.costs, rules=self.rules)
+
+    def under(self, terms: SignalTerms) -> Symbol:
+        """The symbol as it was when ``terms`` held."""
+        return replace(self, price_tick=terms.price_tick, costs=terms.costs, rules=terms.rules)
 
     def with_costs(self, costs: TradingCosts) -> Symbol:
         return replace(self, costs=costs)

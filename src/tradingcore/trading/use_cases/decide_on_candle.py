@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from math import exp
 from typing import ClassVar
 
@@ -58,7 +58,8 @@ class DecideOnCandle(UseCase[DecideOnCandleCommand, DecideOnCandleResult]):
             if known is not None:
                 return DecideOnCandleResult(decision=known)
             for open_signal in await unit.signals.list_active(key):
-                if open_signal.decision_candle < candle.open_time:
+                # Dead letters come back after later candles: those have been looked at without this one.
+                if open_signal.awaits(candle.open_time):
                     await unit.signals.save(resolved(open_signal, candle, at=decided_at))
             symbol = await unit.symbols.get(key.symbol)
             verdict = _verdict(command, symbol, decided_at)
@@ -136,7 +137,7 @@ def signal_from(
         entry=offer.entry,
         take_profit=offer.take_profit,
         stop_loss=offer.stop_loss,
-        risk_reward=offer.risk_reward.quantize(Decimal("0.0001")),
+        risk_reward=offer.risk_reward.quantize(Decimal("0.0001"), rounding=ROUND_FLOOR),
         probability=offer.barrier.p_take_profit,
         p_stop_loss=offer.barrier.p_stop_loss,
         p_time=offer.barrier.p_time,
@@ -161,4 +162,5 @@ def signal_from(
         data_last=outlook.data_last,
         trace_id=actor.trace_id,
         is_simulated=source == SIMULATED,
+        terms=symbol.terms,
     )

@@ -16,7 +16,7 @@ from tradingcore.trading.queries import TradingQueries
 from tradingcore.trading.use_cases.decide_on_candle import SIMULATED, signal_from
 
 LATER_FIELDS: Final = frozenset(
-    {"version", "pending_events", "status", "fill_price", "candles_seen", "outcome_r", "closed_at", "edge_status"}
+    {"version", "pending_events", "status", "fill_price", "candles_seen", "last_candle", "outcome_r", "closed_at", "edge_status"}
 )
 """What happens to a signal after it was issued; no part of its making."""
 
@@ -50,7 +50,8 @@ class ExplainSignal(UseCase[ExplainSignalCommand, SignalExplanation]):
 
     async def handle(self, actor: Actor, command: ExplainSignalCommand) -> SignalExplanation:
         signal = await self.queries.get_signal(command.signal_id)
-        symbol = await self.queries.get_symbol(signal.symbol)
+        # Tick, costs and rules may have changed since: the signal was judged by those of its time.
+        symbol = (await self.queries.get_symbol(signal.symbol)).under(signal.terms)
         explanation = await self.forecasts.explain(signal.forecast_id)
         mismatches = list(explanation.mismatches)
         verdict = judge(explanation.outlook, symbol)
@@ -75,6 +76,6 @@ class ExplainSignal(UseCase[ExplainSignalCommand, SignalExplanation]):
             signal=signal,
             is_reproduced=not mismatches,
             mismatches=tuple(mismatches),
-            features=explanation.features,
+            features=explanation.features.get(signal.horizon, {}),
             lineage={**explanation.lineage, "trace_id": signal.trace_id, "model_version": signal.model_version},
         )
