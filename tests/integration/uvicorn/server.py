@@ -35,11 +35,11 @@ class Server(uvicorn.Server):
 
 
 class StreamServer:
-    def __init__(self, log: StreamLog, limits: StreamLimits) -> None:
+    def __init__(self, log: StreamLog, limits: StreamLimits, port: int = 0) -> None:
         self.tickets = Tickets()
         self.hub = Hub(log, limits)
         app = an_app(self.hub, self.tickets)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port = self._listener.getsockname()[1]
         config = uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=5, ws_per_message_deflate=False)
         self._server = Server(config)
@@ -98,8 +98,8 @@ class Client:
 
 
 @asynccontextmanager
-async def a_server(log: StreamLog, **limits: Any) -> AsyncIterator[StreamServer]:
-    server = StreamServer(log, StreamLimits(**limits))
+async def a_server(log: StreamLog, *, port: int = 0, **limits: Any) -> AsyncIterator[StreamServer]:
+    server = StreamServer(log, StreamLimits(**limits), port)
     await server.start()
     try:
         yield server

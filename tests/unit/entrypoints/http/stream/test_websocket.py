@@ -38,12 +38,14 @@ class Client:
         assert self.receive() == {"op": "ack"}
 
     def close_code(self) -> int:
-        try:
-            while True:
-                self.receive()
-        except WebSocketDisconnect as closed:
-            assert len(closed.detail.encode()) <= 123
-            return closed.code
+        with pytest.raises(WebSocketDisconnect) as closed:
+            self._receive_forever()
+        assert len(closed.value.detail.encode()) <= 123
+        return closed.value.code
+
+    def _receive_forever(self) -> None:
+        while True:
+            self.receive()
 
 
 class Stage:
