@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
 import structlog
 
-from tradingcore.kernel.authz import Actor, Cause
+from tradingcore.kernel.authz import Actor, Cause, EventId
 from tradingcore.kernel.errors import AlreadyHandled, Unavailable
 from tradingcore.kernel.ports import ClaimedEvent, Outbox
 from tradingcore.processes.reaction import Reaction
@@ -41,6 +41,7 @@ class Relay:
         self._progress = asyncio.Event()
         self._handled: list[ClaimedEvent] = []
         self._running: set[asyncio.Task[None]] = set()
+        self._excused: Counter[EventId] = Counter()
         self.delivered = 0
 
     def stop(self) -> None:
@@ -50,14 +51,20 @@ class Relay:
 
     async def run(self) -> None:
         """Deliver until stopped. A storage that is away is waited for."""
-        while not self._stopping:
-            try:
-                if not await self._step():
-                    await self._sleep()
-            except Unavailable as error:
-                _log.warning("outbox_unavailable", error=str(error))
-                await asyncio.sleep(POLL.total_seconds())
-        await self._finish()
+        try:
+            while not self._stopping:
+                try:
+                    if not await self._step():
+                        await self._sleep()
+                except Unavailable as error:
+                    _log.warning("outbox_unavailable", error=str(error))
+                    await asyncio.sleep(POLL.total_seconds())
+            await self._finish()
+        finally:
+            # Only after an error or a cancellation is something left. It must not go on without the relay that would settle it.
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
 
     async def drain(self) -> int:
         """Deliver until nothing is due and return how many events that were: for tests, notebooks and one-shot commands."""
@@ -99,7 +106,11 @@ class Relay:
     async def _finish(self) -> None:
         if self._running:
             await asyncio.wait(self._running)
-        await self._settle()
+        try:
+            await self._settle()
+        except Unavailable as error:
+            # Handled and not crossed off: delivered once more after the lease, and known by then.
+            _log.warning("outbox_unavailable", error=str(error))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -111,7 +122,11 @@ class Relay:
     async def _settle(self) -> None:
         if self._handled:
             handled, self._handled = self._handled, []
-            await self._outbox.settle(handled)
+            try:
+                await self._outbox.settle(handled)
+            except Unavailable:
+                self._handled[:0] = handled
+                raise
 
     async def _deliver(self, claimed: ClaimedEvent) -> None:
         recorded = claimed.recorded
@@ -121,6 +136,7 @@ class Relay:
         if not failures:
             self.delivered += 1
             self._handled.append(claimed)
+            self._excused.pop(recorded.id, None)
             return
         failure = failures[0]
         if not isinstance(failure, Exception):
@@ -139,9 +155,13 @@ class Relay:
     async def _put_back(self, claimed: ClaimedEvent, failure: Exception) -> None:
         recorded = claimed.recorded
         error = f"{type(failure).__name__}: {failure}"
+        if isinstance(failure, Unavailable):
+            # An outage is nobody's fault: what it cost in attempts does not count towards parking.
+            self._excused[recorded.id] += 1
         facts = {"event_id": str(recorded.id), "type": recorded.event.type, "trace_id": recorded.trace_id, "error": error}
-        if claimed.attempt >= MOST_ATTEMPTS and not isinstance(failure, Unavailable):
+        if claimed.attempt - self._excused[recorded.id] >= MOST_ATTEMPTS:
             _log.error("event_parked", attempts=claimed.attempt, **facts)
+            del self._excused[recorded.id]
             await self._outbox.park(claimed, error=error)
             return
         delay = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(claimed.attempt, 16))

@@ -17,8 +17,9 @@ async def rewind_series(container: Container, actor: Actor, key: SeriesKey, *, f
     """Forget what was forecast and decided from ``first`` on, and let the live path of ``key`` start there."""
     before = await container.candles().window(key, last=first - key.timeframe.duration, count=1)
     last_closed = before.last_open_time if len(before) else None
-    await container.rewind_series()(actor, RewindSeriesCommand(key=key, source=source, first=first, last_closed=last_closed))
+    # Forecasts go first: with the live path rewound and forecasts left, candles would pass that are never decided on.
     await container.forget_forecasts()(actor, ForgetForecastsCommand(key=key, first=first))
+    await container.rewind_series()(actor, RewindSeriesCommand(key=key, source=source, first=first, last_closed=last_closed))
 
 
 def stored_replay(

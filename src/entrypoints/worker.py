@@ -32,10 +32,8 @@ class Worker:
         self._container = container
         self._watched = watched
         self.relay = Relay(container.outbox(), container.reactions(), concurrency=concurrency)
-        self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        self._stopping.set()
         self.relay.stop()
 
     async def prepare(self) -> None:
@@ -60,8 +58,8 @@ class Worker:
             await asyncio.sleep(period.total_seconds())
             try:
                 await work()
-            except TradingCoreError as error:
-                _log.warning("schedule_failed", error=str(error))
+            except Exception as error:  # noqa: BLE001 - a schedule outlives whatever goes wrong in one of its runs
+                _log.warning("schedule_failed", error=f"{type(error).__name__}: {error}")
 
     async def _trim(self) -> None:
         await self._container.stream_log().trim()

@@ -10,6 +10,7 @@ from tradingcore.notifications.model.stream import ALL_SIGNALS, StreamMessage, t
 from tradingcore.notifications.use_cases.publish_to_stream import PublishToStream, PublishToStreamCommand
 from tradingcore.processes.reaction import Reaction
 from tradingcore.processes.wire import rfc3339, signal_on_the_wire
+from tradingcore.trading.errors import SignalNotFound
 from tradingcore.trading.events import SeriesWentStale, SignalIssued, SignalResolved
 from tradingcore.trading.ids import SignalId
 from tradingcore.trading.use_cases.list_signals import GetSignal, GetSignalCommand
@@ -17,13 +18,19 @@ from tradingcore.trading.use_cases.list_signals import GetSignal, GetSignalComma
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalPublisher:
-    """Publishes a signal, as it is stored now, on its series' topic and on the topic of all signals."""
+    """Publishes a signal, as it is stored now, on its series' topic and on the topic of all signals.
+
+    Of a signal that a rewind has forgotten meanwhile there is nothing to tell.
+    """
 
     get_signal: GetSignal
     publish: PublishToStream
 
     async def __call__(self, actor: Actor, signal_id: SignalId, recorded: RecordedEvent, type_name: str) -> None:
-        signal = await self.get_signal(actor, GetSignalCommand(signal_id=signal_id))
+        try:
+            signal = await self.get_signal(actor, GetSignalCommand(signal_id=signal_id))
+        except SignalNotFound:
+            return
         data = signal_on_the_wire(signal)
         topics = (topic_of("signals", SeriesKey(signal.symbol, signal.timeframe)), ALL_SIGNALS)
         messages = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -22,6 +21,9 @@ from tradingcore.kernel.errors import InvalidInput
 SECRET_BYTES: Final = 32
 DEFAULT_LIFETIME: Final = timedelta(days=90)
 LONGEST_LIFETIME: Final = timedelta(days=365)
+NEVER_BY_KEY: Final = frozenset({Permission.KEYS_MANAGE, Permission.SYSTEM})
+"""What no key may do, whatever its user's role: make or revoke credentials, act as the platform."""
+
 _TOKEN: Final = re.compile(r"tc_([a-z]{1,12})_([0-9a-f]{32})_([A-Za-z0-9\-_]{43})([0-9a-f]{8})")
 _LONGEST_TOKEN: Final = 128
 
@@ -40,7 +42,7 @@ class PresentedKey:
 
 def compose_token(environment: str, key_id: ApiKeyId, secret: bytes) -> str:
     """The text that is shown once. The CRC-32 tail lets scanners and typing errors be told apart from real keys."""
-    body = f"tc_{environment}_{key_id.hex}_{base64.urlsafe_b64encode(secret).rstrip(b'=').decode()}"
+    body = f"tc_{environment}_{key_id.hex}_{_letters(secret)}"
     return f"{body}{zlib.crc32(body.encode()):08x}"
 
 
@@ -49,11 +51,15 @@ def parse_token(token: str) -> PresentedKey:
     match = _TOKEN.fullmatch(token) if len(token) <= _LONGEST_TOKEN else None
     if match is None or f"{zlib.crc32(token[:-8].encode()):08x}" != match.group(4):
         raise CredentialRefused("the API key is not valid")
-    try:
-        secret = base64.urlsafe_b64decode(match.group(3) + "=")
-    except binascii.Error as error:
-        raise CredentialRefused("the API key is not valid") from error
+    secret = base64.urlsafe_b64decode(match.group(3) + "=")
+    # 43 letters hold two bits more than 32 bytes: each key has one spelling, the one with those at zero.
+    if _letters(secret) != match.group(3):
+        raise CredentialRefused("the API key is not valid")
     return PresentedKey(ApiKeyId(UUID(match.group(2))), secret)
+
+
+def _letters(secret: bytes) -> str:
+    return base64.urlsafe_b64encode(secret).rstrip(b"=").decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +99,8 @@ class ApiKey(Aggregate):
         """Raises `InvalidInput` for a lifetime that is not positive or longer than a year, and for an empty name."""
         if not timedelta(0) < lifetime <= LONGEST_LIFETIME:
             raise InvalidInput(f"a key lives from 1 to {LONGEST_LIFETIME.days} days, was {lifetime.days}")
-        if not 1 <= len(name.strip()) <= 80:
-            raise InvalidInput("a key needs a name of 1 to 80 characters")
+        if not 1 <= len(name.strip()) <= 80 or not name.isprintable():
+            raise InvalidInput("a key needs a name of 1 to 80 printable characters")
         return cls(
             id=id,
             user=user,
@@ -116,7 +122,7 @@ class ApiKey(Aggregate):
             roles=self.user.roles,
             plan=self.user.plan,
             name=self.user.name,
-            scopes=self.scopes,
+            scopes=(frozenset(Permission) if self.scopes is None else self.scopes) - NEVER_BY_KEY,
             credential_id=self.id,
         )
 

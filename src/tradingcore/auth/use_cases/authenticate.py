@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
@@ -21,6 +21,7 @@ from tradingcore.kernel.use_case import UseCase
 
 TICKET_LIFETIME: Final = timedelta(seconds=30)
 TICKET_BYTES: Final = 32
+_TICKET: Final = re.compile(r"[A-Za-z0-9\-_]{43}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +93,9 @@ class IssueStreamTicket(UseCase[IssueStreamTicketCommand, StreamTicket]):
             raise Unauthenticated("a stream ticket is bound to a user's credential: send an API key as a bearer token")
         secret = self.secrets.token(TICKET_BYTES)
         expires_at = self.clock.now() + TICKET_LIFETIME
-        await self.tickets.put(hashlib.sha256(secret).digest(), actor, expires_at=expires_at)
-        return StreamTicket(token=base64.urlsafe_b64encode(secret).rstrip(b"=").decode(), expires_at=expires_at)
+        token = base64.urlsafe_b64encode(secret).rstrip(b"=").decode()
+        await self.tickets.put(_hash_of(token), actor, expires_at=expires_at)
+        return StreamTicket(token=token, expires_at=expires_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,11 +112,13 @@ class RedeemStreamTicket(UseCase[RedeemStreamTicketCommand, Actor]):
     clock: Clock
 
     async def handle(self, actor: Actor, command: RedeemStreamTicketCommand) -> Actor:
-        try:
-            secret = base64.urlsafe_b64decode(command.token[:64] + "=")
-        except (binascii.Error, ValueError) as error:
-            raise CredentialRefused("the stream ticket is not valid") from error
-        holder = await self.tickets.take(hashlib.sha256(secret).digest(), at=self.clock.now())
+        holder = None
+        if _TICKET.fullmatch(command.token):
+            holder = await self.tickets.take(_hash_of(command.token), at=self.clock.now())
         if holder is None:
             raise CredentialRefused("the stream ticket is not valid or was used before")
         return holder
+
+
+def _hash_of(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from math import inf, isfinite
 
 from tradingcore.kernel.aggregate import Aggregate
 from tradingcore.kernel.authz import TraceId
@@ -22,7 +23,7 @@ class Quantiles:
     high: float
 
     def __post_init__(self) -> None:
-        if not self.low <= self.median <= self.high:
+        if not -inf < self.low <= self.median <= self.high < inf:
             raise InvalidInput(f"quantiles must be sorted and finite, were {self.low}, {self.median}, {self.high}")
 
 
@@ -37,6 +38,14 @@ class BarrierForecast:
     p_stop_loss: float
     p_time: float
     mean_time_return: float
+
+    def __post_init__(self) -> None:
+        for name in ("p_take_profit", "p_stop_loss", "p_time"):
+            value: float = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise InvalidInput(f"{name} must be a probability, was {value}")
+        if not isfinite(self.mean_time_return):
+            raise InvalidInput(f"mean_time_return must be a finite log return, was {self.mean_time_return}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +71,10 @@ class HorizonForecast:
     served_by: str
     """``ensemble`` or ``har_w``."""
     is_out_of_distribution: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.unit < inf:
+            raise InvalidInput(f"the barrier unit must be a finite log return, zero or more, was {self.unit}")
 
 
 class ForecastFault(StrEnum):

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from tradingcore.kernel.authz import Actor, Permission, TraceId
-from tradingcore.kernel.errors import StaleVersion
+from tradingcore.kernel.errors import InvalidInput, StaleVersion
 from tradingcore.kernel.market import Candle, CandleSeries, SeriesKey
 from tradingcore.kernel.ports import Clock, IdGenerator, UnitOfWorkFactory
 from tradingcore.kernel.use_case import UseCase
@@ -65,7 +65,8 @@ class MakeForecast(UseCase[MakeForecastCommand, Forecast | None]):
             )
         except NotEnoughHistory as error:
             return await self._give_up(actor, command, ForecastFault.NOT_ENOUGH_HISTORY, str(error))
-        except (BundleRefused, BlobNotFound) as error:
+        except (BundleRefused, BlobNotFound, InvalidInput) as error:
+            # InvalidInput: the model does not fit the features, or what it says are no numbers. Trying again would not help.
             return await self._give_up(actor, command, ForecastFault.MODEL_UNUSABLE, str(error))
         event = ForecastMade(
             occurred_at=command.received_at,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
 from tradingcore.kernel.authz import Actor, Permission
+from tradingcore.kernel.errors import StaleVersion
 from tradingcore.kernel.market import SeriesKey
 from tradingcore.kernel.ports import Clock, UnitOfWorkFactory
 from tradingcore.kernel.use_case import UseCase
-from tradingcore.trading.model.live_series import Freshness
+from tradingcore.trading.model.live_series import Freshness, LiveSeries
 from tradingcore.trading.policies import patience_for
 from tradingcore.trading.ports import TradingUnitOfWork
 from tradingcore.trading.queries import TradingQueries
@@ -45,9 +47,14 @@ class WatchFreshness(UseCase[WatchFreshnessCommand, Sequence[SeriesKey]]):
             due_before = now - patience_for(key.timeframe) - key.timeframe.duration
             overdue = Sessions(calendars[key.symbol], key.timeframe).missing_between(series.last_closed, due_before)
             if overdue:
-                async with self.uow(actor) as unit:
-                    current = await unit.live_series.find(key)
-                    if current is not None and current.last_closed == series.last_closed:
-                        await unit.live_series.save(current.went_stale(at=now))
-                        went_stale.append(key)
+                try:
+                    await self._mark(actor, series, at=now)
+                except StaleVersion:
+                    continue  # A candle came just now, or another process was faster to notice.
+                went_stale.append(key)
         return went_stale
+
+    async def _mark(self, actor: Actor, series: LiveSeries, *, at: datetime) -> None:
+        async with self.uow(actor) as unit:
+            # By the version that was judged: a candle that came since makes it stale no more.
+            await unit.live_series.save(series.went_stale(at=at))
