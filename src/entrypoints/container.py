@@ -127,12 +127,12 @@ class Container(containers.DeclarativeContainer):
     api_keys = providers.Selector(
         storage_kind,
         memory=providers.Singleton(lazily("adapters.memory.auth:MemoryApiKeyLookup"), memory),
-        postgres=providers.Singleton(lazily("adapters.postgres.auth:PostgresApiKeyLookup"), system_engine),
+        postgres=providers.Singleton(lazily("adapters.postgres.auth:PostgresApiKeyLookup"), engine),
     )
     tickets = providers.Selector(
         storage_kind,
         memory=providers.Singleton(lazily("adapters.memory.auth:MemoryTicketStore"), memory),
-        postgres=providers.Singleton(lazily("adapters.postgres.auth:PostgresTicketStore"), system_engine),
+        postgres=providers.Singleton(lazily("adapters.postgres.auth:PostgresTicketStore"), engine),
     )
     outbox = providers.Selector(
         storage_kind,

@@ -158,7 +158,7 @@ class Relay:
         if isinstance(failure, Unavailable):
             # An outage is nobody's fault: what it cost in attempts does not count towards parking.
             self._excused[recorded.id] += 1
-        facts = {"event_id": str(recorded.id), "type": recorded.event.type, "trace_id": recorded.trace_id, "error": error}
+        facts = {"event_id": str(recorded.id), "event_type": recorded.event.type, "trace_id": recorded.trace_id, "error": error}
         if claimed.attempt - self._excused[recorded.id] >= MOST_ATTEMPTS:
             _log.error("event_parked", attempts=claimed.attempt, **facts)
             del self._excused[recorded.id]
