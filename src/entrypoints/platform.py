@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -169,5 +170,10 @@ def secret_of(settings: Settings, name: str) -> bytes:
     file = settings.data_dir / "secrets" / name
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_private(file, secrets.token_urlsafe(32))
+        proposal = file.with_name(f"{name}.{os.getpid()}")
+        write_private(proposal, secrets.token_urlsafe(32))
+        # A link, not a rename: of processes that start at once the first decides for all.
+        with suppress(FileExistsError):
+            os.link(proposal, file)
+        proposal.unlink()
     return file.read_text(encoding="utf-8").strip().encode()

@@ -6,6 +6,7 @@ Environment names are ``TRADINGCORE__SECTION__KEY`` (``TRADINGCORE__HTTP__PORT``
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -20,8 +21,10 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from tradingcore.kernel.errors import InvalidInput
 
 PREFIX: Final = "TRADINGCORE__"
-WEAK_SECRETS: Final = frozenset({"changeme", "change-me", "secret", "password", "test", "example", "tradingcore"})
+WEAK_WORDS: Final = ("tradingcore", "change-me", "changeme", "password", "example", "secret", "test")
 SHORTEST_SECRET: Final = 32
+FEWEST_OTHER_CHARACTERS: Final = 16
+"""A secret made of weak words needs at least that much besides them."""
 
 
 class Environment(StrEnum):
@@ -116,11 +119,10 @@ class Settings(BaseSettings):
     def _strong_secrets(self) -> Self:
         if self.environment is Environment.DEVELOPMENT:
             return self
-        for name, value in self.secrets:
-            if isinstance(value, SecretStr):
-                text = value.get_secret_value()
-                if len(text) < SHORTEST_SECRET or text.lower() in WEAK_SECRETS or len(set(text)) < 8:
-                    raise ValueError(f"secrets.{name} is too weak: give at least {SHORTEST_SECRET} random characters")
+        for section in ("secrets", "database"):
+            for name, value in getattr(self, section):
+                if isinstance(value, SecretStr) and _is_weak(value.get_secret_value()):
+                    raise ValueError(f"{section}.{name} is too weak: give at least {SHORTEST_SECRET} random characters")
         return self
 
     @property
@@ -138,6 +140,23 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         # `load` merges the sources itself, so that it can tell where each value came from.
         return (init_settings,)
+
+
+def _is_weak(secret: str) -> bool:
+    rest = secret.lower()
+    for word in WEAK_WORDS:
+        rest = rest.replace(word, "")
+    return len(secret) < SHORTEST_SECRET or len(set(secret)) < 8 or len(rest) < FEWEST_OTHER_CHARACTERS
+
+
+def masked(address: str) -> str:
+    """``address`` without its password, where it is a URL that holds one."""
+    if "://" not in address:
+        return address
+    head, at, rest = address.rpartition("@")
+    scheme, _, user = head.partition("://")
+    shown = f"{scheme}://{user.partition(':')[0]}:***@{rest}" if at and ":" in user else address
+    return re.sub(r"(?<=password=)[^&]*", "***", shown)
 
 
 class ConfigurationError(InvalidInput):
@@ -234,7 +253,15 @@ def _merge(target: dict[str, Any], values: Mapping[str, Any]) -> None:
 
 
 def _explain(item: Any, origins: Mapping[str, str]) -> str:
-    name = ".".join(str(part) for part in item["loc"]) or "configuration"
+    name = ".".join(str(part) for part in item["loc"])
     message = item["msg"].removeprefix("Value error, ")
-    received = "" if "key" in name or "password" in name or not item["loc"] else f", was {item['input']!r}"
-    return f"{name} ({origins.get(name, 'default')}): {message[:1].lower()}{message[1:]}{received}"
+    message = message[:1].lower() + message[1:]
+    if not name:
+        return str(message)
+    origin = origins.get(name) or next((known for leaf, known in origins.items() if leaf.startswith(f"{name}.")), "default")
+    if item["type"] == "extra_forbidden":
+        # Its value may be a secret under a misspelt name.
+        return f"{name} ({origin}): there is no such setting; see `tradingcore config schema`"
+    # Sections that hold secrets are never quoted.
+    is_secret = name.startswith("secrets") or name == "database" or "password" in name
+    return f"{name} ({origin}): {message}" + ("" if is_secret else f", was {masked(str(item['input']))!r}")

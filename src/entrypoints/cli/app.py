@@ -41,6 +41,11 @@ class LazyGroup(click.RichGroup):
         _, summary = COMMANDS[cmd_name]
         return click.RichCommand(name=cmd_name, help=summary, short_help=summary)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        # In here, because around `main` click would have made "Aborted!" and code 1 of an interrupt, and 1 of a closed pipe.
+        with one_sentence(is_verbose=lambda: ctx.ensure_object(Session).is_verbose):
+            return super().invoke(ctx)
+
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
         if name is not None and name in COMMANDS:
@@ -85,7 +90,4 @@ def root(
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
-    session = Session()
-    with one_sentence(is_verbose=lambda: session.is_verbose):
-        result: Any = root.main(args=arguments, prog_name="tradingcore", obj=session, standalone_mode=True)
-        raise SystemExit(result or 0)
+    root.main(args=arguments, prog_name="tradingcore", obj=Session())

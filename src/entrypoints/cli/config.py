@@ -17,9 +17,14 @@ def config() -> None:
 @config.command()
 @pass_session
 def show(session: Session) -> None:
-    """Every setting with its value and origin. Secrets are masked."""
+    """Every setting with its value and origin. Secrets are masked, also inside addresses."""
+    from entrypoints.settings import masked
+
     loaded = session.loaded
-    rows = [(name, value, loaded.origins.get(name, "default")) for name, value in _leaves(loaded.values.model_dump(mode="json"))]
+    rows = [
+        (name, masked(value) if isinstance(value, str) else value, loaded.origins.get(name, "default"))
+        for name, value in _leaves(loaded.values.model_dump(mode="json"))
+    ]
     if session.is_json:
         session.document({name: {"value": value, "origin": origin} for name, value, origin in rows})
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -139,7 +140,7 @@ def command_body(function: Callable[Concatenate[Session, P], Coroutine[Any, Any,
 
 @contextmanager
 def one_sentence(*, is_verbose: Callable[[], bool]) -> Iterator[None]:
-    """End the process with one sentence on stderr and the right code when the block raises one of our errors."""
+    """End the process with one sentence on stderr and the right code when the block raises what a user may meet."""
     try:
         yield
     except TradingCoreError as error:
@@ -151,8 +152,15 @@ def one_sentence(*, is_verbose: Callable[[], bool]) -> Iterator[None]:
         sys.stderr.write("interrupted\n")
         raise SystemExit(int(Exit.INTERRUPTED)) from None
     except BrokenPipeError:
-        # The reader of our output went away: nothing is left to tell.
+        # The reader of our output went away: nothing is left to tell, also not when the interpreter flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(int(Exit.OK)) from None
+    except OSError as error:
+        if is_verbose():
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"error: {where}{(error.strerror or str(error)).lower()}\n")
+        raise SystemExit(int(Exit.FAILURE)) from None
     except ModuleNotFoundError as error:
         extra = EXTRA_OF.get((error.name or "").partition(".")[0])
         if extra is None:
