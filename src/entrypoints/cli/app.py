@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "config": ("entrypoints.cli.config:config", "Show the configuration and where it comes from."),
     "openapi": ("entrypoints.cli.documents:openapi", "Export the OpenAPI document."),
     "asyncapi": ("entrypoints.cli.documents:asyncapi", "Export the AsyncAPI document of the stream."),
+    "completion": ("entrypoints.cli.documents:completion", "Print the completion script of a shell."),
     "keys": ("entrypoints.cli.keys:keys", "Create, list and revoke API keys."),
     "market": ("entrypoints.cli.market:market", "Symbols and candles: import, export, gaps, replay."),
     "signals": ("entrypoints.cli.signals:signals", "List signals and explain how one came to be."),
