@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from adapters.postgres.binary_copy import from_copy, integer_field, text_field, to_copy
+from adapters.postgres.binary import from_columns, integer_field, text_field, to_copy
 from adapters.postgres.engine import transaction
 from adapters.postgres.unit import reading
 from tradingcore.kernel.authz import Actor, TraceId
@@ -42,9 +42,32 @@ _DIFFERING: Final = text(
         is distinct from (given.open, given.high, given.low, given.close, given.volume)
     """  # noqa: S608 - a constant
 )
+_COLUMNS: Final = (
+    "string_agg(timestamptz_send(open_time), ''),"
+    " string_agg(float8send(open), ''), string_agg(float8send(high), ''), string_agg(float8send(low), ''),"
+    " string_agg(float8send(close), ''), string_agg(float8send(volume), '')"
+)
+_OF_SERIES: Final = "symbol_id = (select id from trading.symbols where code = :code) and timeframe = :timeframe"
+_WINDOW: Final = text(
+    f"""
+    select {_COLUMNS} from (
+        select * from trading.candles where {_OF_SERIES} and open_time <= :last
+        order by open_time desc limit cast(:count as bigint)
+    ) as newest_first
+    """  # noqa: S608 - a constant
+)
+_BETWEEN: Final = text(
+    f"""
+    select {_COLUMNS} from (
+        select * from trading.candles where {_OF_SERIES} and open_time >= :start and open_time < :stop
+        order by open_time limit cast(:limit as bigint)
+    ) as oldest_first
+    """  # noqa: S608 - a constant
+)
+_FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
+_NEVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
 _EXTENT: Final = text(
-    "select count(*) as count, min(open_time) as first, max(open_time) as last from trading.candles"
-    " where symbol_id = (select id from trading.symbols where code = :code) and timeframe = :timeframe"
+    f"select count(*) as count, min(open_time) as first, max(open_time) as last from trading.candles where {_OF_SERIES}"  # noqa: S608
 )
 _EXTENTS: Final = text(
     "select symbol.code, stored.timeframe, count(*) as count, min(stored.open_time) as first, max(stored.open_time) as last"
@@ -125,38 +148,20 @@ class PostgresCandleStore(CandleStore):
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._symbol_ids: dict[SymbolCode, int] = {}  # a symbol keeps its id and is never deleted
 
     async def window(self, key: SeriesKey, *, last: datetime, count: int) -> CandleSeries:
-        until = f"open_time <= '{last.isoformat()}'"
-        return await self._read(key, until, f"order by open_time desc limit {int(count)}")
+        async with reading(self._engine) as connection:
+            series = {"code": key.symbol, "timeframe": key.timeframe}
+            row = (await connection.execute(_WINDOW, {**series, "last": last, "count": count})).one()
+        return from_columns(key, tuple(row), is_newest_first=True)
 
     async def between(
         self, key: SeriesKey, *, start: datetime | None = None, stop: datetime | None = None, limit: int | None = None
     ) -> CandleSeries:
-        ends = [f"open_time {sign} '{at.isoformat()}'" for sign, at in ((">=", start), ("<", stop)) if at is not None]
-        return await self._read(
-            key, " and ".join(ends) or "true", "" if limit is None else f"order by open_time limit {int(limit)}"
-        )
-
-    async def _read(self, key: SeriesKey, condition: str, order: str) -> CandleSeries:
+        chosen = {"code": key.symbol, "timeframe": key.timeframe, "start": start or _FIRST, "stop": stop or _NEVER, "limit": limit}
         async with reading(self._engine) as connection:
-            if key.symbol not in self._symbol_ids:
-                symbol_id = await connection.scalar(_SYMBOL, {"code": key.symbol})
-                if symbol_id is None:
-                    return CandleSeries.of(key, ())
-                self._symbol_ids[key.symbol] = symbol_id
-            # COPY takes no parameters: what goes in are numbers, a timeframe and times of ours, never a text from outside.
-            series = f"symbol_id = {self._symbol_ids[key.symbol]:d} and timeframe = '{key.timeframe.value}'"
-            chosen = f"select {', '.join(NUMBERS)} from trading.candles where {series} and {condition} {order}"  # noqa: S608 - see above
-            chunks: list[bytes] = []
-
-            async def keep(chunk: bytes) -> None:
-                chunks.append(chunk)
-
-            query = f"select * from ({chosen}) as chosen order by open_time"  # noqa: S608 - see above
-            await (await _driver(connection)).copy_from_query(query, output=keep, format="binary")
-        return from_copy(key, chunks)
+            row = (await connection.execute(_BETWEEN, chosen)).one()
+        return from_columns(key, tuple(row))
 
     async def extent(self, key: SeriesKey) -> SeriesExtent | None:
         async with reading(self._engine) as connection:

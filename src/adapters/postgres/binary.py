@@ -1,7 +1,7 @@
-"""Candles in the binary form of COPY, made and read column by column.
+"""Columns of candles in the binary formats of PostgreSQL, without a Python object per value.
 
-Every row has the same length, so that the n-th byte of a field lies at the same distance from row to row. A strided slice copies
-that byte for all rows at once: eight copies per column and no Python object per value, which also turns the bytes around.
+Written by COPY: every row has the same length, so that the n-th byte of a field lies at the same distance from row to row, and a
+strided slice sets that byte in all rows at once. Read as one bytea per column. Numbers travel with the highest byte first.
 Format: https://www.postgresql.org/docs/current/sql-copy.html (Binary Format); timestamps are microseconds since 2000-01-01.
 """
 
@@ -44,19 +44,18 @@ def _encoded(row: bytes, candles: CandleSeries) -> bytearray:
     return rows
 
 
-def from_copy(key: SeriesKey, chunks: Sequence[bytes]) -> CandleSeries:
-    """Return the candles of rows that hold open time, prices and volume, none of them null."""
-    rows = b"".join(chunks)[len(_HEADER) : -len(_TRAILER)]
-    columns = []
-    for index in range(_NUMBERS):
-        raw = bytearray(len(rows) // _ROW * 8)
-        first = 2 + index * _FIELD + 4
-        for byte in range(8):
-            raw[_place(byte) :: 8] = rows[first + byte :: _ROW]
-        columns.append(raw)
-    times = array("q", (at // 1000 + _EPOCH_MS for at in memoryview(columns[0]).cast("q")))
-    prices: list[Any] = [memoryview(column).cast("d") for column in columns[1:]]
-    return CandleSeries.from_columns(key, times, *prices)
+def from_columns(key: SeriesKey, columns: Sequence[bytes | None], *, is_newest_first: bool = False) -> CandleSeries:
+    """Return the candles of six columns: open times, then prices and volume; ``None`` for each stands for no candles."""
+    times, *prices = (_column(code, column or b"", is_newest_first) for code, column in zip("qddddd", columns, strict=True))
+    return CandleSeries.from_columns(key, array("q", [at // 1000 + _EPOCH_MS for at in times]), *prices)
+
+
+def _column(code: str, column: bytes, is_newest_first: bool) -> array[Any]:
+    numbers: array[Any] = array(code)
+    numbers.frombytes(column)
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers[::-1] if is_newest_first else numbers
 
 
 def _place(byte: int) -> int:
