@@ -22,6 +22,7 @@ TIME: Final = 2
 MAX_TREE_ROWS: Final = 24_000
 """Candles that the trees learn from at most. Each gives a row per cell, so a profile's limit is halved here."""
 
+QUESTION_COLUMNS: Final = 3
 _QUESTIONS: Final = np.array([[cell.side, cell.k_take_profit, cell.k_stop_loss] for cell in CELLS], dtype=np.float32)
 
 
@@ -57,7 +58,7 @@ class BarrierModel:
 def tree_rows(features: F32) -> F32:
     """Every row once per cell, with side, k_tp and k_sl appended: (rows x cells, columns + 3)."""
     rows, width = features.shape
-    result = np.empty((rows, len(CELLS), width + _QUESTIONS.shape[1]), dtype=np.float32)
+    result = np.empty((rows, len(CELLS), width + QUESTION_COLUMNS), dtype=np.float32)
     result[:, :, :width] = features[:, None, :]
     result[:, :, width:] = _QUESTIONS
     return result.reshape(rows * len(CELLS), -1)

@@ -109,12 +109,15 @@ def serialise(booster: xgb.Booster) -> bytes:
     return bytes(booster.save_raw("ubj"))
 
 
-def load_booster(raw: bytes) -> xgb.Booster:
+def load_booster(raw: bytes, *, width: int) -> xgb.Booster:
+    """Raise ``ValueError`` for trees over another number of columns: `predict` does not look again."""
     booster = xgb.Booster({"nthread": 1, "verbosity": 0})
     booster.load_model(bytearray(raw))
+    if booster.num_features() != width:
+        raise ValueError(f"trees over {booster.num_features()} columns instead of {width}")
     return booster
 
 
 def predict(booster: xgb.Booster, features: F32) -> F64:
     """Predictions of ready float32 rows, on the calling thread."""
-    return np.asarray(booster.inplace_predict(features), dtype=np.float64)
+    return np.asarray(booster.inplace_predict(features, validate_features=False), dtype=np.float64)

@@ -11,7 +11,7 @@ import numpy as np
 import xgboost as xgb
 
 from adapters.xgboost.arrays import F32, F64, LEVELS, SIDES
-from adapters.xgboost.barrier_model import BarrierModel
+from adapters.xgboost.barrier_model import QUESTION_COLUMNS, BarrierModel
 from adapters.xgboost.baselines import FLOOR, HarW
 from adapters.xgboost.boosting import load_booster, serialise
 from adapters.xgboost.range_model import INTERVAL_LEVEL, WINSOR, Offsets, RangeModel, RangeTrees
@@ -129,18 +129,22 @@ def from_bundle(bundle: Bundle) -> FittedModel:
     if target["barrier"]["cells"] != json.loads(json_member([encode(cell) for cell in CELLS])):
         raise ValueError("it answers other barriers")
 
+    width = len(bundle.spec.names)
+
     def trees(side: str) -> RangeTrees | None:
         if bundle.kinds["range"] != ENSEMBLE:
             return None
         parts = ("quantiles", "mean", "har_quantiles")
-        return RangeTrees(*(load_booster(bundle.members[f"range_{side}_{part}.ubj"]) for part in parts))
+        return RangeTrees(*(load_booster(bundle.members[f"range_{side}_{part}.ubj"], width=width) for part in parts))
 
     calibrator: F64 | None = None if barrier["calibrator"] is None else np.array(barrier["calibrator"])
     return FittedModel(
         ranges={side: RangeModel(HarW.from_json(har[side]), trees(side), Offsets(**conformal[side])) for side in SIDES},
         barrier=BarrierModel(
             companion=np.array(barrier["companion"]),
-            trees=load_booster(bundle.members["barrier.ubj"]) if bundle.kinds["barrier"] == "trees" else None,
+            trees=load_booster(bundle.members["barrier.ubj"], width=width + QUESTION_COLUMNS)
+            if bundle.kinds["barrier"] == "trees"
+            else None,
             calibrator=calibrator,
             mean_time=np.array(barrier["mean_time"]),
         ),

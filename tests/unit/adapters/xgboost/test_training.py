@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xgboost as xgb
 
 from adapters.xgboost.loader import XgboostModelLoader, XgboostServedModel
 from adapters.xgboost.trainer import XgboostModelTrainer
 from tests.unit.adapters.xgboost.stand_ins import SMALL, StandInFeatures, StandInTargets, a_market, a_request, row_of
 from tradingcore.kernel.market import CandleSeries, SeriesKey
 from tradingcore.ml.errors import BundleRefused, DataUnfit, FeatureSpecMismatch, NotEnoughHistory
-from tradingcore.ml.model.bundle import digest_of
+from tradingcore.ml.model.bundle import JSON_MEMBERS, TREE_MEMBERS, digest_of, open_bundle, pack
 from tradingcore.ml.model.model_version import BASELINES, ModelVersion
 from tradingcore.ml.ports import DEMO, TrainedModel, TrainingProgress, TrainingRequest
 from tradingcore.testing.builders import a_model, a_model_version
@@ -179,6 +180,24 @@ def test_model_of_unknown_features_or_another_version_is_refused() -> None:
         XgboostModelLoader(StandInFeatures()).load(model.bundle, a_version(model, feature_spec_hash="0" * 64))
     with pytest.raises(BundleRefused, match="its bytes have changed"):
         XgboostModelLoader(StandInFeatures()).load(model.bundle[:-1], a_version(model))
+
+
+def test_trees_over_other_columns_are_refused() -> None:
+    model = trained()
+    version = a_version(model)
+    bundle = open_bundle(model.bundle, digest=version.bundle_sha256, library_version=xgb.__version__, knows=StandInFeatures().knows)
+    documents = {name: content for name, content in bundle.members.items() if name in JSON_MEMBERS}
+    wrong = dict.fromkeys(TREE_MEMBERS["range"]["ensemble"], a_tree_over_one_column())
+    kinds = {"range": "ensemble", "barrier": "companion"}
+    content = pack(documents | wrong, kinds=kinds, library_version="3.0.0", kernel_version="1", training={})
+    with pytest.raises(BundleRefused, match="trees over 1 columns instead of 11"):
+        XgboostModelLoader(StandInFeatures()).load(content, a_version(model, bundle_sha256=digest_of(content)))
+
+
+def a_tree_over_one_column() -> bytes:
+    rows = np.arange(10.0).reshape(-1, 1)
+    booster = xgb.train({"verbosity": 0, "nthread": 1}, xgb.QuantileDMatrix(rows, rows[:, 0]), num_boost_round=1)
+    return bytes(booster.save_raw("ubj"))
 
 
 def test_row_like_no_other_is_out_of_distribution() -> None:
