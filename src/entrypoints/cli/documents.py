@@ -10,7 +10,7 @@ from typing import Any
 import rich_click as click
 from click.shell_completion import get_completion_class
 
-from entrypoints.cli.console import Session, command_body, pass_session
+from entrypoints.cli.console import Session, command_body
 from entrypoints.cli.exits import CommandFailed
 
 output = click.option(
@@ -26,7 +26,7 @@ def openapi() -> None:
 @openapi.command("export")
 @output
 @command_body
-async def export_openapi(session: Session, output: Path | None) -> None:
+async def export_openapi(_: Session, output: Path | None) -> None:
     """Write the OpenAPI 3.1 document."""
     from entrypoints.http.openapi import openapi_document
     from entrypoints.platform import ProcessKind, running
@@ -46,8 +46,7 @@ def asyncapi() -> None:
 
 @asyncapi.command("export")
 @output
-@pass_session
-def export_asyncapi(session: Session, output: Path | None) -> None:
+def export_asyncapi(output: Path | None) -> None:
     """Write the AsyncAPI 3 document."""
     from entrypoints.http.stream.asyncapi import asyncapi_document
     from tradingcore import __version__
