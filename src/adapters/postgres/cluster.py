@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +25,14 @@ from adapters.postgres.binaries import Binaries, find_binaries
 from adapters.postgres.errors import ServerMisconfigured, ServerUnavailable
 from adapters.postgres.postmaster import POLL_SECONDS, Postmaster, ServerLock
 from adapters.postgres.startup import SUPERUSER, ClusterSettings, ServerStart, accepts, data_major, folder_refused
+from tradingcore.kernel.errors import TradingCoreError
 
 __all__ = ("DATABASE", "ClusterSettings", "EmbeddedCluster", "Hold")
 
 DATABASE: Final = "tradingcore"
+_WATCH_SECONDS: Final = 0.5
+_TAKE_ATTEMPTS: Final = 50
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -59,27 +64,27 @@ class EmbeddedCluster:
     async def running(self) -> AsyncIterator[DatabaseAddress]:
         """Keep the server up inside the block and yield the administrator's address.
 
-        Starts it when it is not up, joins it when it is; the last to leave stops it. Raises `ServerUnavailable`, `StorageFull` or
-        `ServerMisconfigured`, each with a sentence.
+        Starts it when it is not up, joins it when it is; the last to leave stops it. A server that is killed meanwhile comes back
+        at the same address. Raises `ServerUnavailable`, `StorageFull` or `ServerMisconfigured`, each with a sentence.
         """
-        acquiring = asyncio.ensure_future(asyncio.to_thread(self.acquire))
+        hold: Hold | None = None
+
+        def enter() -> None:
+            nonlocal hold
+            hold = self.acquire()
+
         try:
-            hold = await asyncio.shield(acquiring)
-        except asyncio.CancelledError:
-            # The thread cannot be stopped half-way: wait for it, then leave in order.
-            await asyncio.wait([acquiring])
-            if acquiring.exception() is None:
-                await asyncio.to_thread(self.release, acquiring.result())
-            raise
-        try:
-            yield hold.administrator
-        finally:
-            releasing = asyncio.ensure_future(asyncio.to_thread(self.release, hold))
+            await _to_the_end(enter)
+            assert hold is not None
+            watch = asyncio.create_task(self._revive_when_lost())
             try:
-                await asyncio.shield(releasing)
-            except asyncio.CancelledError:
-                await asyncio.wait([releasing])
-                raise
+                yield hold.administrator
+            finally:
+                watch.cancel()
+                await asyncio.wait([watch])
+        finally:
+            if hold is not None:
+                await _to_the_end(self.release, hold)
 
     def acquire(self) -> Hold:
         """The blocking form of entering `running`."""
@@ -135,6 +140,21 @@ class EmbeddedCluster:
             finally:
                 os.close(users)
 
+    async def _revive_when_lost(self) -> None:
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            if self._server.find() is None:
+                try:
+                    await _to_the_end(self._revive)
+                except TradingCoreError as error:
+                    _logger.error("embedded_server_not_revived: %s", error)  # noqa: TRY400 - the sentence says it all
+                else:
+                    _logger.warning("embedded_server_revived")
+
+    def _revive(self) -> None:
+        with self._guarded():
+            self._ensure_up()
+
     # Everything below runs with the cluster's lock held.
 
     @contextmanager
@@ -162,10 +182,7 @@ class EmbeddedCluster:
             port = self._join()
             if port is not None:
                 return port
-            self._server.stop()
-            lock = self._server.take()
-            if lock is None:
-                raise ServerUnavailable(f"another program keeps starting PostgreSQL in {self._home}")
+            lock = self._take_over()
         try:
             return ServerStart(self.settings, self._home, self._server, lock).run()
         except OSError as error:
@@ -189,6 +206,16 @@ class EmbeddedCluster:
             f"{self._data / 'postmaster.pid'}), then repeat"
         )
 
+    def _take_over(self) -> int:
+        self._server.stop()
+        for _ in range(_TAKE_ATTEMPTS):
+            # Somebody who only looks may hold the lock for an instant.
+            lock = self._server.take()
+            if lock is not None:
+                return lock
+            time.sleep(POLL_SECONDS)
+        raise ServerUnavailable(f"another program keeps PostgreSQL in {self._home} busy: end it, then repeat")
+
     def _superuser_password(self) -> str:
         file = self._home / "superuser.password"
         try:
@@ -197,6 +224,16 @@ class EmbeddedCluster:
             raise ServerMisconfigured(
                 f"{file} cannot be read ({error.strerror}): put it back, it opens the data beside it"
             ) from None
+
+
+async def _to_the_end(work: Callable[..., object], *arguments: object) -> None:
+    """Run in a thread and wait for it even when cancelled, as a thread cannot be stopped half-way."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _is_alive(pid: int) -> bool:

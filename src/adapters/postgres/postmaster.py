@@ -66,7 +66,7 @@ class ServerLock:
             # Shared: two that look at the same time must not take each other for a server.
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return self._read()
+            return self.read()
         finally:
             os.close(descriptor)
         return None
@@ -95,7 +95,8 @@ class ServerLock:
                 time.sleep(POLL_SECONDS)
         raise ServerUnavailable(f"the PostgreSQL of {self._data} does not end: end its processes, then repeat")
 
-    def _read(self) -> Postmaster:
+    def read(self) -> Postmaster:
+        """Return what the file says, whether or not that server lives: a killed one leaves it behind."""
         # Lines: pid, data, start time, port, socket folder, address, shared memory, status.
         try:
             lines = [line.strip() for line in (self._data / "postmaster.pid").read_text().splitlines()]

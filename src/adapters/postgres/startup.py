@@ -55,9 +55,11 @@ class ServerStart:
         """Return the port of the server, which is ready. Raises what `EmbeddedCluster.running` raises, and `OSError`."""
         major = data_major(self._data)
         binaries = find_binaries(given=self._settings.binaries, data_major=major)
+        left = self._server.read().port
         self._make_ready(binaries, is_new=major is None)
-        for _ in range(_PORT_ATTEMPTS):
-            port = self._settings.port or _free_port()
+        for attempt in range(_PORT_ATTEMPTS):
+            # Who used a server that was killed looks for it where it was.
+            port = self._settings.port or (left if left and attempt == 0 else _free_port())
             process, said = self._spawn(binaries, port)
             if self._answers(process):
                 return port

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from adapters.postgres.engine import EngineSettings, create_engine, transaction
 from adapters.postgres.errors import ServerUnavailable
 from adapters.postgres.migrate import Migrator
 from adapters.postgres.roles import DatabaseRole, RolePasswords
+from tests.integration.postgres.server import run_apart
 from tradingcore.kernel.authz import Actor, TraceId
 from tradingcore.kernel.errors import InvalidInput
 
@@ -56,6 +58,20 @@ class Installation:
         return file
 
 
+@pytest.fixture(scope="module")
+def migrated() -> Iterator[Path]:
+    """An installation that was migrated once: copied, because making one takes longest."""
+    with tempfile.TemporaryDirectory(prefix="tradingcore-backup-") as folder:
+        run_apart(Installation(Path(folder)).migrate())
+        yield Path(folder)
+
+
+@pytest.fixture
+def here(folder: Path, migrated: Path) -> Installation:
+    shutil.copytree(migrated, folder / "here")
+    return Installation(folder / "here")
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="tradingcore-backup-") as folder:
@@ -66,9 +82,10 @@ def _scratch_left(folder: Path) -> list[Path]:
     return list(folder.rglob(".tradingcore-*"))
 
 
-async def test_backup_restores_rows_rights_and_files_into_the_same_and_into_a_new_installation(folder: Path) -> None:
-    here, there, file = Installation(folder / "here"), Installation(folder / "there"), folder / "copies" / "backup"
-    await here.migrate()
+async def test_backup_restores_rows_rights_and_files_into_the_same_and_into_a_new_installation(
+    folder: Path, here: Installation
+) -> None:
+    there, file = Installation(folder / "there"), folder / "copies" / "backup"
     await here.beat(2001)
     blob = here.blob(b"a model")
     async with here.cluster.running():
@@ -90,9 +107,8 @@ async def test_backup_restores_rows_rights_and_files_into_the_same_and_into_a_ne
     assert _scratch_left(folder) == []
 
 
-async def test_restore_refuses_while_somebody_is_connected(folder: Path) -> None:
-    here, file = Installation(folder / "here"), folder / "backup"
-    await here.migrate()
+async def test_restore_refuses_while_somebody_is_connected(folder: Path, here: Installation) -> None:
+    file = folder / "backup"
     await here.backups.backup(file)
     async with here.cluster.running() as address, connected(address):
         with pytest.raises(ServerUnavailable, match="stop serve, worker and demo first"):
@@ -107,9 +123,8 @@ async def test_backup_never_overwrites(folder: Path) -> None:
     assert file.read_text() == "precious"
 
 
-async def test_damaged_backup_changes_nothing(folder: Path) -> None:
-    here, file = Installation(folder / "here"), folder / "backup"
-    await here.migrate()
+async def test_damaged_backup_changes_nothing(folder: Path, here: Installation) -> None:
+    file = folder / "backup"
     await here.beat(2001)
     await here.backups.backup(file)
     await here.beat(2002)
@@ -124,9 +139,8 @@ async def test_damaged_backup_changes_nothing(folder: Path) -> None:
     assert _scratch_left(folder) == []
 
 
-async def test_dump_that_the_database_refuses_leaves_the_old_one(folder: Path) -> None:
-    here, file = Installation(folder / "here"), folder / "backup"
-    await here.migrate()
+async def test_dump_that_the_database_refuses_leaves_the_old_one(folder: Path, here: Installation) -> None:
+    file = folder / "backup"
     await here.beat(2002)
     (folder / "nonsense").write_bytes(b"PGDMP but not really")
     write_archive(file, folder / "nonsense", {}, server_major=18, revision="0001")
@@ -155,9 +169,8 @@ def test_member_with_a_hostile_name_is_refused(folder: Path, name: str) -> None:
     assert os.listdir(into) == []
 
 
-async def test_cancelled_backup_leaves_no_file_and_no_process(folder: Path) -> None:
-    here, file = Installation(folder / "here"), folder / "backup"
-    await here.migrate()
+async def test_cancelled_backup_leaves_no_file_and_no_process(folder: Path, here: Installation) -> None:
+    file = folder / "backup"
     task = asyncio.create_task(here.backups.backup(file))
     await asyncio.sleep(0.3)
     task.cancel()
