@@ -25,6 +25,7 @@ from entrypoints.http.pages import Cursors, Paging
 from entrypoints.http.problems import EXCEPTION_HANDLERS
 from entrypoints.http.routes import auth, ml, system, trading
 from entrypoints.http.static_files import StaticFiles
+from tradingcore.kernel.authz import Actor, TraceId
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
@@ -51,7 +52,7 @@ def create_app(
         readiness: asked by ``/health/ready`` on every probe; quick, and never raising.
         metrics: given where others count into the same registry.
         lifecycle: given where the server reports that it is stopping.
-        stream_routes: route handlers of the stream, mounted under ``/api/v1``.
+        stream_routes: route handlers of the stream, with their whole paths; they authenticate by themselves.
         asyncapi: the document that describes them.
         lifespan: async context managers around the life of the application, such as the stream's hub.
     """
@@ -64,18 +65,22 @@ def create_app(
     def paging(request: Request[Any, Any, Any]) -> Paging:
         return Paging.of(request, cursors)
 
+    # Litestar copies routers deeply, and with a bound method all that it is bound to; a plain function it takes as it is.
+    async def authenticated(token: str, trace_id: TraceId) -> Actor:
+        return await authenticate(token, trace_id)
+
     api = Router(
         "/api/v1",
-        route_handlers=[auth.ROUTES, ml.ROUTES, trading.ROUTES, *stream_routes],
+        route_handlers=[auth.ROUTES, ml.ROUTES, trading.ROUTES],
         dependencies={
             "actor": Provide(actor_of, sync_to_thread=False),
             "paging": Provide(paging, sync_to_thread=False),
         },
-        middleware=[DefineMiddleware(Identify, authenticate=authenticate)],
+        middleware=[DefineMiddleware(Identify, authenticate=authenticated)],
         before_request=refuse_unread_query,
     )
     app = Litestar(
-        route_handlers=[api, system.ROUTES, *([system.DOCUMENT_ROUTES] if settings.shows_docs else [])],
+        route_handlers=[api, *stream_routes, system.ROUTES, *([system.DOCUMENT_ROUTES] if settings.shows_docs else [])],
         dependencies=injected(
             {
                 **use_cases,

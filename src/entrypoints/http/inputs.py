@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request
 from litestar.di import Provide
-from msgspec.inspect import FloatType, IntType, UnionType, type_info
+from msgspec.inspect import FloatType, IntType, Metadata, Type, UnionType, type_info
 
 from entrypoints.http.problems import Refused
 from tradingcore.kernel.errors import FieldError, InvalidInput
@@ -131,6 +131,12 @@ def _summary(what: str, errors: list[FieldError]) -> str:
 
 def _is_numeric(kind: Any) -> bool:
     # Text is read as a number only where a number is wanted: a time must not be given as one.
-    info = type_info(kind)
-    types = info.types if isinstance(info, UnionType) else (info,)
-    return any(isinstance(item, IntType | FloatType) for item in types)
+    return _names_number(type_info(kind))
+
+
+def _names_number(info: Type) -> bool:
+    if isinstance(info, Metadata):
+        return _names_number(info.type)
+    if isinstance(info, UnionType):
+        return any(map(_names_number, info.types))
+    return isinstance(info, IntType | FloatType)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import logging
 import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Any, Final, Protocol, TextIO
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -29,7 +28,7 @@ ALLOWED_FIELDS: Final = frozenset(
     {
         *("event", "level", "logger", "timestamp", "trace_id", "span_id", "request_id", "user", "process"),
         *("method", "route", "status", "duration_ms", "use_case", "outcome", "code", "detail", "error", "error_type", "error_at"),
-        *("symbol", "timeframe", "topic", "event_type", "event_id", "handler", "attempt", "attempts", "delay", "count", "reason"),
+        *("symbol", "timeframe", "topic", "event_type", "event_id", "handler", "attempts", "delay_seconds", "count", "reason"),
         *("address", "host", "port", "pid", "storage", "version", "environment", "url", "path", "seconds", "key", "series"),
         *("close_code", "subscriptions", "sockets", "candles", "signals", "model", "horizon", "name", "message", "exception"),
     }
@@ -125,41 +124,9 @@ def _plain(value: Any) -> Any:
     return str(value)[:_LONGEST_TEXT]
 
 
-def configure_logging(*, level: str = "info", as_json: bool = True, stream: TextIO | None = None) -> None:
-    """Set up structlog, and the standard library's loggers through it (the server's own lines), to write to ``stream`` (stderr)."""
-    output = stream or sys.stderr
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _exceptions_by_type,
-    ]
-    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=output.isatty())
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[keep_allowed, structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-    )
-    handler = logging.StreamHandler(output)
-    handler.setFormatter(formatter)
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level.upper())
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
-        theirs = logging.getLogger(name)
-        theirs.handlers[:] = []
-        theirs.propagate = name != "uvicorn.access"  # our own line per request says more
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=False,
-    )
-
-
-def _exceptions_by_type(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    # A traceback prints messages and source lines, where values of users may be: keep its type and its places.
+def exceptions_by_type(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: an exception becomes its type and its places."""
+    # A traceback prints messages and source lines, where values of users may be.
     info = event.pop("exc_info", None)
     error = (
         info if isinstance(info, BaseException) else (info[1] if isinstance(info, tuple) else sys.exc_info()[1] if info else None)

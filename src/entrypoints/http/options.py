@@ -20,5 +20,5 @@ class HttpSettings:
     deadline_seconds: float = 15.0
 
     def __post_init__(self) -> None:
-        if "*" in self.allowed_origins:
+        if any("*" in origin for origin in self.allowed_origins):
             raise ValueError("an origin is named exactly: * would allow every site")

@@ -3,6 +3,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from litestar import Router, post
+from litestar.di import NamedDependency
 
 from entrypoints.http.schemas.auth import StreamTicketBody, ticket_body
 from tradingcore.auth.use_cases.authenticate import IssueStreamTicket, IssueStreamTicketCommand
@@ -16,7 +17,9 @@ from tradingcore.kernel.authz import Actor
     description="Single use, 30 seconds. Send it in the first frame of the WebSocket; what may be heard is decided topic by topic.",
     status_code=HTTPStatus.CREATED,
 )
-async def create_stream_ticket_handler(actor: Actor, issue_stream_ticket: IssueStreamTicket) -> StreamTicketBody:
+async def create_stream_ticket_handler(
+    actor: NamedDependency[Actor], issue_stream_ticket: NamedDependency[IssueStreamTicket]
+) -> StreamTicketBody:
     return ticket_body(await issue_stream_ticket(actor, IssueStreamTicketCommand()))
 
 

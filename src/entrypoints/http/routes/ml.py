@@ -5,6 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Request, Response, Router, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from entrypoints.http.conditional import with_etag
 from entrypoints.http.inputs import FromBody, FromQuery
@@ -35,7 +37,12 @@ from tradingcore.ml.use_cases.predict_on_demand import PredictOnDemand
     description="`skill` is measured out of sample against every baseline; `verdict.sentence` says in words what it amounts to.",
     dependencies={"parameters": FromQuery(ModelQuery)},
 )
-async def list_models_handler(actor: Actor, parameters: ModelQuery, paging: Paging, list_models: ListModels) -> Response[ModelPage]:
+async def list_models_handler(
+    actor: NamedDependency[Actor],
+    parameters: NamedDependency[ModelQuery],
+    paging: NamedDependency[Paging],
+    list_models: NamedDependency[ListModels],
+) -> Response[ModelPage]:
     page = await list_models(actor, ListModelsCommand(key=parameters.series_key(), page=paging.request(parameters)))
     return paging.answer(parameters, page, lambda views, info: ModelPage(data=[model_body(view) for view in views], page=info))
 
@@ -47,7 +54,7 @@ async def list_models_handler(actor: Actor, parameters: ModelQuery, paging: Pagi
     opt=described(raises=(ModelNotFound,), is_cacheable=True),
 )
 async def get_model_handler(
-    request: Request[Any, Any, Any], model_id: UUID, actor: Actor, get_model: GetModel
+    request: Request[Any, Any, Any], model_id: FromPath[UUID], actor: NamedDependency[Actor], get_model: NamedDependency[GetModel]
 ) -> Response[ModelDetailBody]:
     view = await get_model(actor, GetModelCommand(model_id=ModelId(model_id)))
     return with_etag(request, model_detail_body(view))
@@ -62,7 +69,9 @@ async def get_model_handler(
     status_code=HTTPStatus.OK,
     opt=described(raises=(NotFound, ModelNotFound, HorizonNotServed, NotEnoughHistory, BundleRefused)),
 )
-async def predict_handler(actor: Actor, content: PredictionRequest, predict_on_demand: PredictOnDemand) -> PredictionBody:
+async def predict_handler(
+    actor: NamedDependency[Actor], content: NamedDependency[PredictionRequest], predict_on_demand: NamedDependency[PredictOnDemand]
+) -> PredictionBody:
     return prediction_body(await predict_on_demand(actor, content.command()), horizon=content.horizon)
 
 

@@ -6,6 +6,8 @@ from http import HTTPStatus
 from typing import Any
 
 from litestar import Request, Response, Router, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from entrypoints.http import metrics as families
 from entrypoints.http.conditional import matches, not_modified
@@ -23,7 +25,7 @@ async def live_handler() -> HealthBody:
 
 
 @get("/health/ready", operation_id="getReadiness", summary="Requests may come", opt=described(is_open=True, may_be_unready=True))
-async def ready_handler(lifecycle: Lifecycle, readiness: ProbeReadiness) -> HealthBody:
+async def ready_handler(lifecycle: NamedDependency[Lifecycle], readiness: NamedDependency[ProbeReadiness]) -> HealthBody:
     if lifecycle.is_draining:
         raise _not_ready("the server is stopping", {"server": "stopping"})
     found = await readiness()
@@ -38,7 +40,7 @@ async def ready_handler(lifecycle: Lifecycle, readiness: ProbeReadiness) -> Heal
     summary="The process has started",
     opt=described(is_open=True, may_be_unready=True),
 )
-async def startup_handler(lifecycle: Lifecycle) -> HealthBody:
+async def startup_handler(lifecycle: NamedDependency[Lifecycle]) -> HealthBody:
     if not lifecycle.has_started:
         raise _not_ready("the server is starting", {"server": "starting"})
     return HealthBody(status="ok", checks={})
@@ -49,17 +51,19 @@ def _not_ready(detail: str, checks: dict[str, str]) -> Refused:
 
 
 @get("/metrics", include_in_schema=False)
-async def metrics_handler(metrics: Metrics) -> Response[bytes]:
+async def metrics_handler(metrics: NamedDependency[Metrics]) -> Response[bytes]:
     return Response(metrics.exposition(), media_type=families.CONTENT_TYPE)
 
 
 @get("/", include_in_schema=False)
-async def page_handler(request: Request[Any, Any, Any], static_files: StaticFiles) -> Response[Any]:
+async def page_handler(request: Request[Any, Any, Any], static_files: NamedDependency[StaticFiles]) -> Response[Any]:
     return _file(request, static_files, "index.html")
 
 
 @get("/static/{name:str}", include_in_schema=False)
-async def static_handler(request: Request[Any, Any, Any], name: str, static_files: StaticFiles) -> Response[Any]:
+async def static_handler(
+    request: Request[Any, Any, Any], name: FromPath[str], static_files: NamedDependency[StaticFiles]
+) -> Response[Any]:
     return _file(request, static_files, name)
 
 
@@ -74,17 +78,17 @@ def _file(request: Request[Any, Any, Any], static_files: StaticFiles, name: str)
 
 
 @get("/docs", include_in_schema=False)
-async def docs_handler(request: Request[Any, Any, Any], static_files: StaticFiles) -> Response[Any]:
+async def docs_handler(request: Request[Any, Any, Any], static_files: NamedDependency[StaticFiles]) -> Response[Any]:
     return _file(request, static_files, "docs.html")
 
 
 @get("/openapi.json", include_in_schema=False)
-async def openapi_handler(documents: Documents) -> Response[bytes]:
+async def openapi_handler(documents: NamedDependency[Documents]) -> Response[bytes]:
     return Response(documents.openapi, media_type="application/json")
 
 
 @get("/asyncapi.json", include_in_schema=False)
-async def asyncapi_handler(documents: Documents) -> Response[bytes]:
+async def asyncapi_handler(documents: NamedDependency[Documents]) -> Response[bytes]:
     return Response(documents.asyncapi, media_type="application/json")
 
 

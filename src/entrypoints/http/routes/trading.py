@@ -5,6 +5,8 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, Router, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from entrypoints.http.conditional import with_etag
 from entrypoints.http.inputs import FromQuery
@@ -59,7 +61,9 @@ COLUMNS = 'application/json; profile="columns"'
     summary="Symbols, their costs and what is stored of them",
     opt=described(is_cacheable=True),
 )
-async def list_symbols_handler(request: Request[Any, Any, Any], actor: Actor, list_symbols: ListSymbols) -> Response[SymbolList]:
+async def list_symbols_handler(
+    request: Request[Any, Any, Any], actor: NamedDependency[Actor], list_symbols: NamedDependency[ListSymbols]
+) -> Response[SymbolList]:
     listed = await list_symbols(actor, ListSymbolsCommand())
     return with_etag(request, SymbolList(data=[symbol_body(item) for item in listed]))
 
@@ -73,7 +77,11 @@ async def list_symbols_handler(request: Request[Any, Any, Any], actor: Actor, li
     opt=described(raises=(SymbolNotFound,), alternative=Alternative(COLUMNS, CandleColumns)),
 )
 async def get_candles_handler(
-    request: Request[Any, Any, Any], actor: Actor, parameters: CandleQuery, get_candles: GetCandles, list_series: ListSeries
+    request: Request[Any, Any, Any],
+    actor: NamedDependency[Actor],
+    parameters: NamedDependency[CandleQuery],
+    get_candles: NamedDependency[GetCandles],
+    list_series: NamedDependency[ListSeries],
 ) -> Response[CandleRows]:
     window = await get_candles(actor, parameters.command())
     source = await _source_of(window.series.key, actor, list_series)
@@ -98,7 +106,10 @@ async def _source_of(key: SeriesKey, actor: Actor, list_series: ListSeries) -> s
     dependencies={"parameters": FromQuery(SignalQuery)},
 )
 async def list_signals_handler(
-    actor: Actor, parameters: SignalQuery, paging: Paging, list_signals: ListSignals
+    actor: NamedDependency[Actor],
+    parameters: NamedDependency[SignalQuery],
+    paging: NamedDependency[Paging],
+    list_signals: NamedDependency[ListSignals],
 ) -> Response[SignalPage]:
     page = await list_signals(actor, ListSignalsCommand(where=parameters.where(), page=paging.request(parameters)))
     return paging.answer(
@@ -107,7 +118,9 @@ async def list_signals_handler(
 
 
 @get("/signals/{signal_id:uuid}", operation_id="getSignal", summary="One signal", opt=described(raises=(SignalNotFound,)))
-async def get_signal_handler(signal_id: UUID, actor: Actor, get_signal: GetSignal) -> SignalBody:
+async def get_signal_handler(
+    signal_id: FromPath[UUID], actor: NamedDependency[Actor], get_signal: NamedDependency[GetSignal]
+) -> SignalBody:
     return signal_body(await get_signal(actor, GetSignalCommand(signal_id=SignalId(signal_id))))
 
 
@@ -117,7 +130,9 @@ async def get_signal_handler(signal_id: UUID, actor: Actor, get_signal: GetSigna
     summary="A signal computed again from stored candles by the stored model",
     opt=described(raises=(SignalNotFound, Unavailable)),
 )
-async def explain_signal_handler(signal_id: UUID, actor: Actor, explain_signal: ExplainSignal) -> ExplanationBody:
+async def explain_signal_handler(
+    signal_id: FromPath[UUID], actor: NamedDependency[Actor], explain_signal: NamedDependency[ExplainSignal]
+) -> ExplanationBody:
     return explanation_body(await explain_signal(actor, ExplainSignalCommand(signal_id=SignalId(signal_id))))
 
 
@@ -128,7 +143,10 @@ async def explain_signal_handler(signal_id: UUID, actor: Actor, explain_signal: 
     dependencies={"parameters": FromQuery(DecisionQuery)},
 )
 async def list_decisions_handler(
-    actor: Actor, parameters: DecisionQuery, paging: Paging, list_decisions: ListDecisions
+    actor: NamedDependency[Actor],
+    parameters: NamedDependency[DecisionQuery],
+    paging: NamedDependency[Paging],
+    list_decisions: NamedDependency[ListDecisions],
 ) -> Response[DecisionPage]:
     page = await list_decisions(actor, ListDecisionsCommand(where=parameters.where(), page=paging.request(parameters)))
     return paging.answer(
@@ -137,7 +155,7 @@ async def list_decisions_handler(
 
 
 @get("/series", operation_id="listSeries", summary="Watched series and how fresh their data is")
-async def list_series_handler(actor: Actor, list_series: ListSeries) -> SeriesList:
+async def list_series_handler(actor: NamedDependency[Actor], list_series: NamedDependency[ListSeries]) -> SeriesList:
     watched = await list_series(actor, ListSeriesCommand())
     return SeriesList(data=[series_body(series, simulated=SIMULATED) for series in watched])
 
