@@ -41,7 +41,7 @@ _CLAIM: Final = text(
         for update of outbox skip locked
     )
     update public.outbox
-    set token = token + 1, attempts = attempts + 1, free_at = clock_timestamp() + :lease
+    set token = token + 1, attempts = attempts + 1, free_at = clock_timestamp() + cast(:lease as interval)
     from free where outbox.sequence = free.sequence
     returning outbox.sequence, outbox.id, outbox.type, outbox.payload, outbox.trace_id, outbox.token, outbox.attempts
     """  # noqa: S608 - a constant
@@ -54,7 +54,7 @@ _SETTLE: Final = text(
     """  # noqa: S608 - a constant
 )
 _RETRY: Final = text(
-    "update public.outbox set token = token + 1, free_at = clock_timestamp() + :delay, error = :error"
+    "update public.outbox set token = token + 1, free_at = clock_timestamp() + cast(:delay as interval), error = :error"
     " where id = :id and token = :token"
 )
 _PARK: Final = text(
@@ -86,7 +86,7 @@ _PARKED: Final = text(
     "select id, type, ordering_key, attempts, error, parked_at from public.dead_letters"
     " order by parked_at desc, id desc limit :limit"
 )
-_FORGET: Final = text("delete from public.inbox where handled_at < clock_timestamp() - :age")
+_FORGET: Final = text("delete from public.inbox where handled_at < clock_timestamp() - cast(:age as interval)")
 
 
 class PostgresOutbox(Outbox, DeadLetters):
