@@ -9,14 +9,14 @@ from typing import Any, Final
 import asyncpg
 
 from adapters.postgres.address import DatabaseAddress
-from adapters.postgres.errors import ServerUnavailable
+from adapters.postgres.errors import LoginRefused, ServerUnavailable
 
 _CONNECT_SECONDS: Final = 5.0
 
 
 @asynccontextmanager
 async def connected(address: DatabaseAddress, *, application: str = "tradingcore") -> AsyncIterator[Any]:
-    """Yield an asyncpg connection. Raises `ServerUnavailable` when the server is away or refuses the login."""
+    """Yield an asyncpg connection. Raises `LoginRefused`, or `ServerUnavailable` when the server is away."""
     try:
         connection = await asyncpg.connect(
             **address.connect_arguments(), timeout=_CONNECT_SECONDS, server_settings={"application_name": application}
@@ -24,7 +24,7 @@ async def connected(address: DatabaseAddress, *, application: str = "tradingcore
     except asyncpg.InvalidCatalogNameError:
         raise
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InsufficientPrivilegeError) as error:
-        raise ServerUnavailable(f"{address.display} refuses the login: {reason_of(error)}") from None
+        raise LoginRefused(f"{address.display} refuses the login: {reason_of(error)}") from None
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
         raise ServerUnavailable(f"{address.display} cannot be reached: {reason_of(error)}") from None
     try:

@@ -11,6 +11,12 @@ class ServerUnavailable(Unavailable):
     code = "storage.unavailable"
 
 
+class LoginRefused(ServerUnavailable):
+    """The server is there and does not accept the user or the password."""
+
+    code = "storage.login_refused"
+
+
 class StorageFull(Unavailable):
     """The disk under the database is full. Nothing of the refused transaction was written."""
 

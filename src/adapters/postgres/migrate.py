@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from adapters.postgres.address import DatabaseAddress
 from adapters.postgres.connect import connected, reason_of
 from adapters.postgres.engine import EngineSettings, create_engine
-from adapters.postgres.errors import SchemaOutdated, ServerMisconfigured, ServerUnavailable
+from adapters.postgres.errors import LoginRefused, SchemaOutdated, ServerMisconfigured, ServerUnavailable
 from adapters.postgres.roles import DatabaseRole, RolePasswords, ensure_roles, prepare_database
 
 _OLDEST_SERVER: Final = 15
@@ -63,7 +63,7 @@ class Migrator:
 
     def address(self, role: DatabaseRole) -> DatabaseAddress:
         """Return where ``role`` connects. Raises `SchemaOutdated` before the first migration."""
-        return self._administrator.as_user(role, self._passwords.read()[role])
+        return self._administrator.as_user(role, self._passwords.of(role))
 
     async def up(self, *, target: str = "head") -> SchemaStatus:
         """Migrate to ``target`` and return the status after it. Safe to repeat, to kill and to run several times at once.
@@ -127,6 +127,8 @@ class Migrator:
             async with connected(address, application="tradingcore-migrate") as connection:
                 revision = await connection.fetchval("select version_num from public.alembic_version")
                 return None if revision is None else str(revision)
+        except LoginRefused as error:
+            raise LoginRefused(f"{error}: run tradingcore migrate up, which gives the roles the passwords known here") from None
         except (asyncpg.InvalidCatalogNameError, asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
             return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from hashlib import pbkdf2_hmac, sha256
 from hmac import digest
@@ -36,6 +36,9 @@ class DatabaseRole(StrEnum):
 LOGIN_ROLES: Final = tuple(role for role in DatabaseRole if role is not DatabaseRole.OWNER)
 
 
+_SERVING_ROLES: Final = frozenset({DatabaseRole.API, DatabaseRole.WORKER, DatabaseRole.SYSTEM})
+
+
 class RolePasswords:
     """Passwords of the login roles: those given in settings, else generated ones kept in a file of mode 0600."""
 
@@ -43,17 +46,27 @@ class RolePasswords:
         self.file = file
         self._given = dict(given or {})
 
-    def read(self) -> Mapping[DatabaseRole, str]:
-        """Return all of them. Raises `SchemaOutdated` when none were made yet."""
-        known = self._stored() | self._given
-        if any(role not in known for role in LOGIN_ROLES):
-            raise SchemaOutdated(f"the database roles have no passwords in {self.file}: run tradingcore migrate up")
-        return known
+    def of(self, role: DatabaseRole) -> str:
+        """Raise `SchemaOutdated` for a role whose password was neither given nor made here."""
+        password = self._given.get(role) or self._stored().get(role)
+        if password is None:
+            raise SchemaOutdated(f"the database role {role} has no password in {self.file}: run tradingcore migrate up")
+        return password
 
-    def complete(self) -> Mapping[DatabaseRole, str]:
-        """Return all of them and generate and keep those that are missing. The caller holds the lock of the roles."""
+    def complete(self, existing: Collection[str] = ()) -> Mapping[DatabaseRole, str]:
+        """Return all of them and generate and keep those that are missing. The caller holds the lock of the roles.
+
+        Raises `ServerMisconfigured` for a serving role among the ``existing`` ones whose password is not known here: a new one
+        would lock out whoever serves with the old one.
+        """
         known = self._stored() | self._given
         missing = {role: secrets.token_urlsafe(32) for role in LOGIN_ROLES if role not in known}
+        for role in missing:
+            if role in existing and role in _SERVING_ROLES:
+                raise ServerMisconfigured(
+                    f"the server has a role {role} already and its password is not in {self.file}: "
+                    "copy that file from where it was made, or give the passwords of the three serving roles in the settings"
+                )
         if missing:
             kept = {role: password for role, password in (known | missing).items() if role not in self._given}
             write_private(self.file, json.dumps(kept, indent=2) + "\n")
@@ -74,9 +87,9 @@ async def ensure_roles(connection: Any, passwords: RolePasswords) -> None:
     Takes an advisory lock that ends with the connection, so the caller can go on with what must not run twice at a time.
     """
     await connection.execute("select pg_advisory_lock($1)", _LOCK)
-    known = passwords.complete()
     rows = await connection.fetch("select rolname, rolcanlogin, rolbypassrls, rolsuper, rolinherit from pg_roles")
     existing = {row["rolname"]: row for row in rows}
+    known = passwords.complete(existing)
     for role in DatabaseRole:
         login, bypass = role is not DatabaseRole.OWNER, role is DatabaseRole.SYSTEM
         attributes = f"{'LOGIN' if login else 'NOLOGIN'} {'BYPASSRLS' if bypass else 'NOBYPASSRLS'} NOINHERIT"

@@ -78,7 +78,7 @@ class TestDatabase:
         return self.server.migrator(self.administrator.database)
 
     def address(self, role: DatabaseRole) -> DatabaseAddress:
-        return self.administrator.as_user(role, self.server.passwords.read()[role])
+        return self.administrator.as_user(role, self.server.passwords.of(role))
 
     def engine(self, role: DatabaseRole, *, pool_size: int = 4) -> AsyncEngine:
         return create_engine(self.address(role), EngineSettings(application=f"test-{role}", pool_size=pool_size, overflow=0))

@@ -14,6 +14,8 @@ from adapters.postgres.binaries import find_binaries
 from adapters.postgres.cluster import ClusterSettings, EmbeddedCluster
 from adapters.postgres.connect import connected
 from adapters.postgres.launch import NOBODY
+from adapters.postgres.migrate import Migrator
+from adapters.postgres.roles import DatabaseRole, RolePasswords, assert_safe_role
 from tests.integration.postgres import holder
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root can act as somebody else")
@@ -88,6 +90,16 @@ async def test_data_of_an_older_version_is_opened_by_that_version_only(home: Pat
     assert await _count_a_row(older) == 1
     # Without the setting, the wheel's newer version comes first and does not fit: the system's does.
     assert await _count_a_row(EmbeddedCluster(ClusterSettings(home=home, durable=False))) == 2
+
+
+@pytest.mark.skipif(_system_folder(15) is None, reason="no system PostgreSQL 15 here")
+async def test_oldest_supported_version_takes_every_revision(home: Path) -> None:
+    cluster = EmbeddedCluster(ClusterSettings(home=home, binaries=_system_folder(15), durable=False))
+    async with cluster.running() as address:
+        migrator = Migrator(address, RolePasswords(home / "roles.json"))
+        assert (await migrator.up()).is_current
+        async with connected(migrator.address(DatabaseRole.API)) as connection:
+            await assert_safe_role(connection)
 
 
 def test_the_wheel_comes_before_the_system() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from adapters.postgres.connect import connected
-from adapters.postgres.errors import SchemaOutdated, ServerMisconfigured, UnsafeRole
+from adapters.postgres.errors import LoginRefused, SchemaOutdated, ServerMisconfigured, UnsafeRole
+from adapters.postgres.migrate import Migrator
 from adapters.postgres.roles import LOGIN_ROLES, SCHEMAS, DatabaseRole, RolePasswords, assert_safe_role
 from tests.integration.postgres.server import TestDatabase
 
@@ -41,11 +42,11 @@ async def test_everything_belongs_to_the_owner(database: TestDatabase) -> None:
 
 
 async def test_second_run_keeps_the_passwords_and_corrects_the_roles(database: TestDatabase) -> None:
-    before = database.server.passwords.read()
+    before = database.server.passwords.complete()
     async with connected(database.administrator) as connection:
         await connection.execute("alter role tc_api superuser bypassrls")
     await database.migrator.up()
-    assert database.server.passwords.read() == before
+    assert database.server.passwords.complete() == before
     async with connected(database.address(DatabaseRole.API)) as connection:
         await assert_safe_role(connection)
 
@@ -58,17 +59,18 @@ async def test_only_the_owner_of_the_file_reads_the_passwords(database: TestData
 
 def test_given_password_is_used_and_not_written_down(tmp_path: Path) -> None:
     passwords = RolePasswords(tmp_path / "roles.json", given={DatabaseRole.API: "from-the-settings"})
+    assert passwords.of(DatabaseRole.API) == "from-the-settings"
     with pytest.raises(SchemaOutdated, match="run tradingcore migrate up"):
-        passwords.read()
+        passwords.of(DatabaseRole.WORKER)
     assert passwords.complete()[DatabaseRole.API] == "from-the-settings"
     assert "from-the-settings" not in (tmp_path / "roles.json").read_text()
-    assert passwords.read() == passwords.complete()
+    assert passwords.of(DatabaseRole.WORKER) == passwords.complete()[DatabaseRole.WORKER]
 
 
 def test_damaged_password_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "roles.json").write_text("{")
     with pytest.raises(ServerMisconfigured, match=r"roles\.json cannot be read as a file of role passwords"):
-        RolePasswords(tmp_path / "roles.json").read()
+        RolePasswords(tmp_path / "roles.json").of(DatabaseRole.API)
 
 
 async def test_serving_roles_are_safe(database: TestDatabase) -> None:
@@ -96,3 +98,18 @@ async def test_every_unsafe_way_to_serve_is_refused(database: TestDatabase) -> N
         await connection.execute("set row_security = off")
         with pytest.raises(UnsafeRole, match="row_security is off;"):
             await assert_safe_role(connection)
+
+
+async def test_second_installation_never_takes_the_roles_of_the_first(database: TestDatabase, tmp_path: Path) -> None:
+    stranger = Migrator(database.administrator, RolePasswords(tmp_path / "roles.json"))
+    with pytest.raises(ServerMisconfigured, match="has a role tc_api already and its password is not in"):
+        await stranger.up()
+    assert not (tmp_path / "roles.json").exists()
+    assert (await database.migrator.check()).is_current
+
+
+async def test_password_that_the_server_does_not_accept_is_told_with_the_way_out(database: TestDatabase, tmp_path: Path) -> None:
+    wrong = RolePasswords(tmp_path / "roles.json", given={DatabaseRole.API: "wrong"})
+    with pytest.raises(LoginRefused, match=r"refuses the login: .*run tradingcore migrate up") as caught:
+        await Migrator(database.administrator, wrong).check()
+    assert "wrong" not in str(caught.value)
