@@ -154,7 +154,7 @@ def main(rows: int = ROWS) -> None:
         passwords = RolePasswords(home / "roles.json")
         with asyncio.Runner() as runner:
             run(runner, Migrator(hold.administrator, passwords).up())
-            worker = hold.administrator.as_user(DatabaseRole.WORKER, passwords.read()[DatabaseRole.WORKER])
+            worker = hold.administrator.as_user(DatabaseRole.WORKER, passwords.of(DatabaseRole.WORKER))
             database = Database(hold.administrator, worker)
             records = run(runner, write_files(home, rows))
             measured = run(runner, measure(database, home, records))
