@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from copy import deepcopy
 from datetime import timedelta
 from typing import Any
@@ -20,13 +21,45 @@ from entrypoints.http.stream.hub import Hub
 from entrypoints.http.stream.routes import stream_routes
 from tradingcore.auth.errors import CredentialRefused
 from tradingcore.kernel.authz import Actor, Plan, Role, TraceId, UserId
-from tradingcore.kernel.errors import TradingCoreError
+from tradingcore.kernel.errors import TradingCoreError, Unavailable
 from tradingcore.kernel.ports import Clock
+from tradingcore.notifications.model.stream import StreamEntry, StreamPosition, Topic
 from tradingcore.testing.fakes import FakeClock, SequentialIds
 
 
 def a_log(clock: Clock | None = None) -> MemoryStreamLog:
     return MemoryStreamLog(clock or FakeClock(), SequentialIds(), keep=timedelta(minutes=5))
+
+
+class FlakyLog(MemoryStreamLog):
+    """A log that can be lost: followers are cut off and everything raises `Unavailable` until it is back."""
+
+    is_away = False
+    reads = 0
+
+    def lose(self) -> None:
+        self.is_away = True
+        for follower in tuple(self._followers):
+            self._followers.discard(follower)
+            follower.put_nowait(None)
+
+    async def head(self, topic: Topic) -> StreamPosition:
+        if self.is_away:
+            raise Unavailable("away")
+        return await super().head(topic)
+
+    async def read(self, topic: Topic, *, after: StreamPosition, limit: int) -> Sequence[StreamEntry]:
+        self.reads += 1
+        if self.is_away:
+            raise Unavailable("away")
+        return await super().read(topic, after=after, limit=limit)
+
+    @asynccontextmanager
+    async def follow(self) -> AsyncIterator[AsyncIterator[StreamEntry]]:
+        if self.is_away:
+            raise Unavailable("away")
+        async with super().follow() as entries:
+            yield entries
 
 
 def an_actor(role: Role = Role.TRADER, *, number: int = 1) -> Actor:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -11,11 +10,11 @@ from adapters.memory.stream_log import MemoryStreamLog
 from entrypoints.http.stream.connection import Connection
 from entrypoints.http.stream.hub import Hub
 from entrypoints.http.stream.limits import CloseCode, StreamClosed, StreamLimits
-from tests.unit.entrypoints.http.stream.builders import a_log, an_actor, checked, eventually
+from tests.unit.entrypoints.http.stream.builders import FlakyLog, a_log, an_actor, checked, eventually
 from tradingcore.kernel.authz import Role
 from tradingcore.kernel.errors import Conflict, NotFound, PermissionDenied, RuleViolation, Unavailable
 from tradingcore.notifications.errors import UnknownTopic
-from tradingcore.notifications.model.stream import StreamEntry, StreamPosition, Topic
+from tradingcore.notifications.model.stream import StreamPosition, Topic
 from tradingcore.testing.fakes import FakeClock, SequentialIds
 from tradingcore.testing.notifications import BITCOIN, EURO, a_message
 
@@ -255,37 +254,6 @@ async def test_a_drained_hub_sends_everybody_away_with_a_delay(log: MemoryStream
         assert all(reason.startswith("restart, reconnect_after_ms=") for reason in reasons)
         with pytest.raises(StreamClosed), hub.connect(an_actor()):
             pass
-
-
-class FlakyLog(MemoryStreamLog):
-    """A log that can be lost: followers are cut off and everything raises `Unavailable` until it is back."""
-
-    is_away = False
-    reads = 0
-
-    def lose(self) -> None:
-        self.is_away = True
-        for follower in tuple(self._followers):
-            self._followers.discard(follower)
-            follower.put_nowait(None)
-
-    async def head(self, topic: Topic) -> StreamPosition:
-        if self.is_away:
-            raise Unavailable("away")
-        return await super().head(topic)
-
-    async def read(self, topic: Topic, *, after: StreamPosition, limit: int) -> Sequence[StreamEntry]:
-        self.reads += 1
-        if self.is_away:
-            raise Unavailable("away")
-        return await super().read(topic, after=after, limit=limit)
-
-    @asynccontextmanager
-    async def follow(self) -> AsyncIterator[AsyncIterator[StreamEntry]]:
-        if self.is_away:
-            raise Unavailable("away")
-        async with super().follow() as entries:
-            yield entries
 
 
 @pytest.fixture

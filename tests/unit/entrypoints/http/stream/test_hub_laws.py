@@ -3,43 +3,89 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from typing import TypeAlias
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.memory.stream_log import MemoryStreamLog
 from entrypoints.http.stream.connection import Connection
 from entrypoints.http.stream.hub import Hub
 from entrypoints.http.stream.limits import StreamClosed, StreamLimits
-from tests.unit.entrypoints.http.stream.builders import an_actor, checked
-from tests.unit.entrypoints.http.stream.test_hub import FlakyLog
-from tradingcore.notifications.model.stream import StreamPosition
+from tests.unit.entrypoints.http.stream.builders import FlakyLog, an_actor, checked
+from tradingcore.kernel.errors import Unavailable
+from tradingcore.notifications.model.stream import StreamEntry, StreamPosition, Topic
 from tradingcore.testing.fakes import FakeClock, SequentialIds
 from tradingcore.testing.notifications import BITCOIN, EURO, a_message
 
-STEPS = st.one_of(
-    st.tuples(st.just("publish"), st.integers(1, 12)),
-    st.tuples(st.just("receive"), st.integers(1, 9)),
-    st.tuples(st.sampled_from(["disconnect", "connect", "lose", "find", "turn"]), st.integers(0, 3)),
-)
+TURNS = st.integers(0, 6)
+PUBLISHER = st.lists(st.tuples(st.integers(1, 9), TURNS), max_size=8)
+SUBSCRIBER = st.lists(st.tuples(st.sampled_from(["receive", "reconnect", "pause"]), st.integers(1, 9)), max_size=12)
+TROUBLE = st.lists(st.tuples(st.sampled_from(["lose", "find", "skip"]), st.integers(1, 9)), max_size=5)
+
+
+Script: TypeAlias = Sequence[tuple[str, int]]
+
+
+async def turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+class SlowLog(FlakyLog):
+    """Answers some turns of the loop after it looked, and now and then lets a follower miss an entry."""
+
+    pace = random.Random(0)
+    skips = 0
+
+    async def head(self, topic: Topic) -> StreamPosition:
+        await turns(self.pace.randrange(3))
+        position = await super().head(topic)
+        await turns(self.pace.randrange(5))
+        return position
+
+    async def read(self, topic: Topic, *, after: StreamPosition, limit: int) -> Sequence[StreamEntry]:
+        await turns(self.pace.randrange(3))
+        entries = await super().read(topic, after=after, limit=limit)
+        await turns(self.pace.randrange(5))
+        return entries
+
+    @asynccontextmanager
+    async def follow(self) -> AsyncIterator[AsyncIterator[StreamEntry]]:
+        async with super().follow() as entries:
+            yield self._some(entries)
+
+    async def _some(self, entries: AsyncIterator[StreamEntry]) -> AsyncIterator[StreamEntry]:
+        async for entry in entries:
+            if self.skips:
+                self.skips -= 1
+            else:
+                yield entry
 
 
 class Subscriber:
-    """A client that keeps its position, reads when told to, and resumes."""
+    """A client that keeps its position, reads when told to, and resumes. At first it starts where the topic stands."""
 
-    def __init__(self, hub: Hub, start: StreamPosition) -> None:
+    def __init__(self, hub: Hub, number: int) -> None:
         self._hub = hub
+        self._actor = an_actor(number=number)
         self._stack = ExitStack()
         self._connection: Connection | None = None
-        self._position = start
+        self._position: StreamPosition | None = None
         self.offsets: list[int] = []
+        self.first = 1
 
     async def connect(self) -> None:
         if self._connection is None:
-            connection = self._stack.enter_context(self._hub.connect(an_actor()))
-            await connection.subscribe(BITCOIN, self._position, 1)
-            self._connection = connection
+            connection = self._stack.enter_context(self._hub.connect(self._actor))
+            try:
+                await connection.subscribe(BITCOIN, self._position, 1)
+            except Unavailable:
+                self.disconnect()
+            else:
+                self._connection = connection
 
     def disconnect(self) -> None:
         self._connection = None
@@ -48,58 +94,93 @@ class Subscriber:
     async def receive(self, most: int) -> None:
         """Take at most ``most`` frames, those that come soon."""
         for _ in range(most):
+            await self.connect()
             if self._connection is None:
                 return
             try:
-                async with asyncio.timeout(0.002):
-                    frame = checked((await self._connection.next()).text)
+                async with asyncio.timeout(0.003):
+                    self._take(checked((await self._connection.next()).text))
             except TimeoutError:
                 return
             except StreamClosed:
                 self.disconnect()
-                return
-            assert frame["op"] != "reset"
-            if frame["op"] == "event":
-                self.offsets.append(frame["offset"])
-                self._position = StreamPosition(self._position.epoch, frame["offset"])
+
+    def _take(self, frame: dict[str, object]) -> None:
+        match frame:
+            case {"op": "ack", "epoch": str(epoch), "offset": int(offset)}:
+                if self._position is None:
+                    self.first = offset + 1
+                self._position = StreamPosition(epoch, offset)
+            case {"op": "event", "offset": int(offset)}:
+                assert self._position is not None
+                self.offsets.append(offset)
+                self._position = StreamPosition(self._position.epoch, offset)
+            case _:
+                assert frame["op"] == "notice"
+
+    async def receive_until(self, last: int) -> None:
+        async with asyncio.timeout(3):
+            while self._position is None or self._position.offset < last:
+                await self.receive(20)
+
+    async def act(self, steps: Sequence[tuple[str, int]]) -> None:
+        for step, count in steps:
+            match step:
+                case "receive":
+                    await self.receive(count)
+                case "reconnect":
+                    self.disconnect()
+                    await self.connect()
+                case _:
+                    await turns(count)
 
 
-async def play(steps: list[tuple[str, int]]) -> None:
-    log = FlakyLog(FakeClock(), SequentialIds())
-    hub = Hub(log, StreamLimits(queue_messages=7, catch_up_batch=3))
-    start = await MemoryStreamLog.head(log, BITCOIN)
-    published = 0
+async def publish(log: SlowLog, steps: Sequence[tuple[int, int]]) -> int:
+    number = 0
+    for count, pause in steps:
+        for _ in range(count):
+            number += 1
+            await log.publish([a_message(number), a_message(number, topic=EURO)])
+        await turns(pause)
+    return number
+
+
+async def trouble(log: SlowLog, steps: Sequence[tuple[str, int]]) -> None:
+    for step, count in steps:
+        await turns(count)
+        if step == "lose":
+            log.lose()
+        elif step == "find":
+            log.is_away = False
+        else:
+            log.skips += 1
+
+
+async def play(seed: int, publisher: Sequence[tuple[int, int]], scripts: Sequence[Script], troubles: Script) -> None:
+    log = SlowLog(FakeClock(), SequentialIds())
+    log.pace = random.Random(seed)
+    hub = Hub(log, StreamLimits(queue_messages=7, catch_up_batch=3, send_seconds=0))
     async with hub.running():
-        subscribers = [Subscriber(hub, start), Subscriber(hub, start)]
-        for number, (step, count) in enumerate(steps):
-            subscriber = subscribers[number % 2]
-            if step == "publish":
-                for _ in range(count):
-                    published += 1
-                    await log.publish([a_message(published), a_message(published, topic=EURO)])
-            elif step == "receive":
-                await subscriber.receive(count)
-            elif step == "disconnect":
-                subscriber.disconnect()
-            elif step == "lose":
-                log.lose()
-            elif step == "find":
-                log.is_away = False
-            elif step == "connect" and not log.is_away:
-                await subscriber.connect()
-            else:
-                await asyncio.sleep(0.001 * count)
+        subscribers = [Subscriber(hub, number) for number in range(len(scripts))]
+        published = asyncio.create_task(publish(log, publisher))
+        acting = [subscriber.act(steps) for subscriber, steps in zip(subscribers, scripts, strict=True)]
+        await asyncio.gather(published, trouble(log, troubles), *acting)
         log.is_away = False
         for subscriber in subscribers:
-            async with asyncio.timeout(20):
-                while len(subscriber.offsets) < published:
-                    await subscriber.connect()
-                    await subscriber.receive(20)
-            assert subscriber.offsets == list(range(1, published + 1))
-            subscriber.disconnect()
+            await subscriber.receive(1)
+        await asyncio.sleep(0.3 if troubles else 0.01)
+        # A gap at the very end shows with the next entry.
+        log.skips = 0
+        last = published.result() + 1
+        await log.publish([a_message(last)])
+        for subscriber in subscribers:
+            await subscriber.receive_until(last)
+            assert subscriber.offsets == list(range(subscriber.first, last + 1))
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(STEPS, max_size=30))
-def test_every_interleaving_gives_each_offset_once_and_in_order(steps: list[tuple[str, int]]) -> None:
-    asyncio.run(play(steps))
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), PUBLISHER, st.lists(SUBSCRIBER, min_size=1, max_size=3), st.just([]) | TROUBLE)
+def test_every_interleaving_gives_each_offset_once_and_in_order(
+    seed: int, publisher: list[tuple[int, int]], scripts: list[list[tuple[str, int]]], troubles: list[tuple[str, int]]
+) -> None:
+    asyncio.run(play(seed, publisher, scripts, troubles))
