@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Kernel = TypeVar("Kernel", bound=Callable[..., None])
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -19,7 +19,8 @@ def compiled(kernel: Kernel) -> Kernel:
 
     ``fastmath`` is off, so that equal inputs give equal bits; the GIL is released; a division by zero is not an exception.
     numba keeps the code beside the source, or in the user's cache folder where that is read-only. It forgets code when the
-    kernel's own file changes, not when another file does: a kernel therefore calls no kernel of another module.
+    kernel's own file changes, not when another file does: a kernel therefore calls nothing of another module but what is in
+    ``kernels/inlined.py``, and that file is not changed without touching the others.
     """
     return cast(Kernel, njit(cache=True, nogil=True, fastmath=False, error_model="numpy")(kernel))
 

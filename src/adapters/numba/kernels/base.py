@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from math import log
+from math import sqrt
 from typing import Final
 
 import numpy as np
 
 from adapters.numba.compiled import Floats, Singles, compiled
+from adapters.numba.kernels.inlined import ln, window_sums
 
 # Rows of ``candle`` below.
 RETURN: Final = 0
@@ -44,37 +45,38 @@ def decompose(
     so a window's sum depends neither on where the series began nor on what was in it before, to 1e-30 of the running sum.
     """
     n = len(close)
-    term = head[:, 0].copy()
-    before = 0.0
-    for q in range(SUM_ROWS):
-        head[q, 0] = 0.0
-        tail[q, 0] = 0.0
     for i in range(n):
-        up = log(high[i] / open_[i])
-        down = log(low[i] / open_[i])
-        body = log(close[i] / open_[i])
-        change = 0.0
-        gap = 0.0
-        if i > 0:
-            change = log(close[i] / close[i - 1])
-            gap = change - body
-        candle[RETURN, i] = change
-        candle[HIGH, i] = up
-        candle[LOW, i] = down
-        candle[CLOSE, i] = body
-        candle[TRUE_RANGE, i] = max(up, -gap) - min(down, -gap)
+        candle[HIGH, i] = ln(high[i] / open_[i])
+    for i in range(n):
+        candle[LOW, i] = ln(low[i] / open_[i])
+    for i in range(n):
+        candle[CLOSE, i] = ln(close[i] / open_[i])
+    changes = candle[RETURN]
+    changes[0] = 0.0
+    before = close[: n - 1]
+    for i in range(n - 1):
+        changes[i + 1] = ln(close[i + 1] / before[i])
+    for i in range(n):
+        gap = candle[RETURN, i] - candle[CLOSE, i] if i > 0 else 0.0
+        candle[TRUE_RANGE, i] = max(candle[HIGH, i], -gap) - min(candle[LOW, i], -gap)
+    term = np.empty(SUM_ROWS)
+    head[:, 0] = 0.0
+    tail[:, 0] = 0.0
+    last = 0.0
+    for i in range(n):
+        change, up, down, body = candle[RETURN, i], candle[HIGH, i], candle[LOW, i], candle[CLOSE, i]
         square = change * change
         term[SUM_RETURN] = change
         term[SUM_SQUARE] = square
         term[SUM_CUBE] = square * change
         term[SUM_FOURTH] = square * square
-        term[SUM_LAGGED] = change * before
+        term[SUM_LAGGED] = change * last
         term[SUM_UPSIDE] = square if change > 0.0 else 0.0
         term[SUM_RANGE] = (up - down) * (up - down)
         term[SUM_BODY] = body * body
         term[SUM_ROGERS_SATCHELL] = up * (up - body) + down * (down - body)
         term[SUM_VOLUME] = volume[i]
-        before = change
+        last = change
         for q in range(SUM_ROWS):
             total = head[q, i]
             larger = total + term[q]
@@ -86,11 +88,9 @@ def decompose(
 @compiled
 def scales(head: Floats, tail: Floats, first: int, day: int, floor: float, scale: Floats) -> None:
     """Fill ``scale`` with s = sqrt(mean r^2 over D), at least ``floor``, for candles ``first`` and later."""
+    window_sums(head[SUM_SQUARE], tail[SUM_SQUARE], first, day, scale)
     for row in range(len(scale)):
-        stop = first + row + 1
-        start = stop - day
-        total = (head[SUM_SQUARE, stop] - head[SUM_SQUARE, start]) + (tail[SUM_SQUARE, stop] - tail[SUM_SQUARE, start])
-        scale[row] = max(max(total, 0.0) ** 0.5 / day**0.5, floor)
+        scale[row] = max(sqrt(max(scale[row], 0.0) / day), floor)
 
 
 @compiled

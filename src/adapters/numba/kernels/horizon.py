@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from math import log
+from math import log, sqrt
 from typing import Final
+
+import numpy as np
 
 from adapters.numba.compiled import Floats, Singles, compiled
 from adapters.numba.kernels.base import SUM_RANGE, SUM_SQUARE
+from adapters.numba.kernels.inlined import ln, window_sums
 
 _PARKINSON: Final = 4.0 * log(2.0)
 
@@ -26,16 +29,19 @@ def horizon_terms(
     horizon: int,
 ) -> None:
     """Fill 6 rows of ``block``."""
-    for row in range(len(scale)):
-        i = first + row
-        stop = i + 1
-        start = stop - horizon
-        square = (head[SUM_SQUARE, stop] - head[SUM_SQUARE, start]) + (tail[SUM_SQUARE, stop] - tail[SUM_SQUARE, start])
-        reach = (head[SUM_RANGE, stop] - head[SUM_RANGE, start]) + (tail[SUM_RANGE, stop] - tail[SUM_RANGE, start])
-        per_unit = 1.0 / scale[row]
-        block[0, row] = log(highest[row] / close[i - horizon]) * per_unit
-        block[1, row] = log(close[i - horizon] / lowest[row]) * per_unit
-        block[2, row] = log(ratio[row])
-        block[3, row] = (max(square, 0.0) / horizon) ** 0.5 / atr[row]
-        block[4, row] = (max(reach, 0.0) / (_PARKINSON * horizon)) ** 0.5 / atr[row]
+    rows = len(scale)
+    total = np.empty(rows)
+    before = close[first - horizon : first - horizon + rows]
+    for row in range(rows):
+        block[0, row] = ln(highest[row] / before[row]) / scale[row]
+    for row in range(rows):
+        block[1, row] = ln(before[row] / lowest[row]) / scale[row]
+    for row in range(rows):
+        block[2, row] = ln(ratio[row])
         block[5, row] = ratio[row]
+    window_sums(head[SUM_SQUARE], tail[SUM_SQUARE], first, horizon, total)
+    for row in range(rows):
+        block[3, row] = sqrt(max(total[row], 0.0) / horizon) / atr[row]
+    window_sums(head[SUM_RANGE], tail[SUM_RANGE], first, horizon, total)
+    for row in range(rows):
+        block[4, row] = sqrt(max(total[row], 0.0) / (_PARKINSON * horizon)) / atr[row]

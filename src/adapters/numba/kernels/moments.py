@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import Final
 
 from adapters.numba.compiled import Floats, Singles, compiled
@@ -35,5 +36,7 @@ def moments(block: Singles, candle: Floats, head: Floats, tail: Floats, first: i
         # The sum of (r_k - m)(r_{k-1} - m) over the window - 1 pairs inside it.
         pairs = lagged - mean * ((total - candle[RETURN, start]) + (total - candle[RETURN, stop - 1])) + mean * mean * (window - 1)
         block[0, row] = pairs / (variance * window)
-        block[1, row] = (cube - 3.0 * mean * square + 2.0 * mean * mean * mean) / (variance * variance**0.5)
-        block[2, row] = (fourth - 4.0 * mean * cube + 6.0 * mean * mean * square - 3.0 * mean**4) / (variance * variance)
+        block[1, row] = (cube - 3.0 * mean * square + 2.0 * mean * mean * mean) / (variance * sqrt(variance))
+        block[2, row] = (fourth - 4.0 * mean * cube + 6.0 * mean * mean * square - 3.0 * mean * mean * mean * mean) / (
+            variance * variance
+        )

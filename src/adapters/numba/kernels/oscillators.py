@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from math import log
+from math import sqrt
 from typing import Final
+
+import numpy as np
 
 from adapters.numba.compiled import Floats, Integers, Singles, compiled
 from adapters.numba.kernels.base import TRUE_RANGE
+from adapters.numba.kernels.inlined import ln
 
 ATR: Final = 0
 EMA: Final = 1
@@ -18,6 +21,7 @@ RECURSIVE_ROWS: Final = 10
 
 _SETTLED: Final = 1e-12
 _WIDTH_FLOOR: Final = 1e-7
+_MOST_WIDTH: Final = 1e100
 
 
 @compiled
@@ -104,25 +108,36 @@ def recursive(
 @compiled
 def oscillators(block: Singles, close: Floats, values: Floats, scale: Floats, first: int, bollinger: int) -> None:
     """Fill 11 rows of ``block`` from the recursive values and the last ``bollinger`` closes."""
-    for row in range(len(scale)):
-        i = first + row
-        price = close[i]
-        per_unit = 1.0 / scale[row]
-        for k in range(3):
-            block[k, row] = log(price / values[EMA + k, row]) * per_unit
-            block[4 + k, row] = values[RSI + k, row] / 50.0 - 1.0
-        block[3, row] = values[MACD, row] / price * per_unit
+    rows = len(scale)
+    price = close[first : first + rows]
+    for k in range(3):
+        average = values[EMA + k]
+        out = block[k]
+        for row in range(rows):
+            out[row] = ln(price[row] / average[row]) / scale[row]
+        strength = values[RSI + k]
+        out = block[4 + k]
+        for row in range(rows):
+            out[row] = strength[row] / 50.0 - 1.0
+    for row in range(rows):
+        block[3, row] = values[MACD, row] / price[row] / scale[row]
         block[9, row] = values[ADX, row] / 100.0
         block[10, row] = values[DIRECTION, row] / 100.0
-        # Relative to the last close, and summed anew for each row: no level to cancel, no start to depend on.
-        mean = 0.0
-        for k in range(i - bollinger + 1, i + 1):
-            mean += close[k] / price - 1.0
-        mean /= bollinger
-        square = 0.0
-        for k in range(i - bollinger + 1, i + 1):
-            distance = (close[k] / price - 1.0) - mean
-            square += distance * distance
-        deviation = (square / bollinger) ** 0.5
-        block[7, row] = -mean / deviation if deviation > _WIDTH_FLOOR else 0.0
-        block[8, row] = log(max(deviation / (1.0 + mean), _WIDTH_FLOOR) * per_unit)
+    # Relative to the last close, and summed anew for each row: no level to cancel, no start to depend on.
+    mean = np.zeros(rows)
+    square = np.zeros(rows)
+    for lag in range(bollinger):
+        lagged = close[first - lag : first - lag + rows]
+        for row in range(rows):
+            mean[row] += lagged[row] / price[row] - 1.0
+    for row in range(rows):
+        mean[row] /= bollinger
+    for lag in range(bollinger):
+        lagged = close[first - lag : first - lag + rows]
+        for row in range(rows):
+            distance = (lagged[row] / price[row] - 1.0) - mean[row]
+            square[row] += distance * distance
+    for row in range(rows):
+        deviation = sqrt(square[row] / bollinger)
+        block[7, row] = -mean[row] / deviation if deviation > _WIDTH_FLOOR else 0.0
+        block[8, row] = ln(min(max(deviation / (1.0 + mean[row]), _WIDTH_FLOOR) / scale[row], _MOST_WIDTH))

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 import ast
+from math import log, ulp
 from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import adapters.numba
 from adapters.numba.features import NumbaFeatureCalculator
 from adapters.numba.kernels import base, horizon, moments, momentum, oscillators, seasonality, volatility
+from adapters.numba.kernels.inlined import ln
 
 FOLDER = Path(adapters.numba.__path__[0]) / "kernels"
 
 
-def test_no_kernel_calls_one_of_another_module() -> None:
+def test_kernels_call_nothing_of_other_modules_but_what_is_meant_for_it() -> None:
     # The cache of compiled code notices a change of a kernel's own file only: a call across files would go stale, silently.
     trees = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*.py")}
     functions = {node.name for tree in trees.values() for node in tree.body if isinstance(node, ast.FunctionDef)}
@@ -19,11 +24,17 @@ def test_no_kernel_calls_one_of_another_module() -> None:
         f"{module}: {name.name}"
         for module, tree in trees.items()
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom | ast.Import)
+        if isinstance(node, ast.ImportFrom) and node.module != "adapters.numba.kernels.inlined"
         for name in node.names
-        if name.name in functions or (isinstance(node, ast.ImportFrom) and node.module == "adapters.numba.kernels")
+        if name.name in functions or node.module == "adapters.numba.kernels"
     ]
     assert taken == []
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.one_of(st.floats(min_value=1e-300, max_value=1e300), st.floats(min_value=0.99, max_value=1.01)))
+def test_logarithm_is_right_to_the_last_place(x: float) -> None:
+    assert abs(ln(x) - log(x)) <= ulp(log(x))
 
 
 def test_every_kernel_is_compiled_once_for_all_that_is_asked_of_it() -> None:
@@ -32,6 +43,4 @@ def test_every_kernel_is_compiled_once_for_all_that_is_asked_of_it() -> None:
     modules = (base, horizon, moments, momentum, oscillators, seasonality, volatility)
     kernels = [value for module in modules for value in vars(module).values() if hasattr(value, "nopython_signatures")]
     assert kernels
-    assert {kernel.py_func.__name__: len(kernel.nopython_signatures) for kernel in kernels} == {
-        kernel.py_func.__name__: 1 for kernel in kernels
-    }
+    assert {kernel.py_func.__name__ for kernel in kernels if len(kernel.nopython_signatures) > 1} == set()
