@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 from math import exp, log
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -25,7 +26,7 @@ def costs(amount: str, unit: CostUnit) -> TradingCosts:
     return TradingCosts(half_spread=Cost(Decimal(0)), fee=Cost(Decimal(0)), slippage=Cost(Decimal(amount), unit))
 
 
-def offer_of(outlook: Outlook, **symbol: object) -> Offer:
+def offer_of(outlook: Outlook, **symbol: Any) -> Offer:
     offer = judge(outlook, a_symbol(**symbol)).offer
     assert offer is not None
     return offer

@@ -94,13 +94,15 @@ def test_gap_beyond_the_target_fills_at_the_limit() -> None:
 
 def test_stop_is_first_even_in_a_later_candle_that_opens_beyond_the_target() -> None:
     ended = after(long(), QUIET[0], bar(2, 107, 108, 97, 107))
-    assert (ended.status, ended.outcome_r) == (SignalStatus.STOP_LOSS, pytest.approx(log(98 / 100.5) / RISK))
+    assert ended.status is SignalStatus.STOP_LOSS
+    assert ended.outcome_r == pytest.approx(log(98 / 100.5) / RISK)
 
 
 def test_time_runs_out_at_the_close_of_the_last_candle() -> None:
     assert after(long(), *QUIET[:3]).status is SignalStatus.ACTIVE
     ended = after(long(), *QUIET[:3], bar(4, 101, 103, 99, 102))
-    assert (ended.status, ended.outcome_r) == (SignalStatus.EXPIRED, pytest.approx(log(102 / 100.5) / RISK))
+    assert ended.status is SignalStatus.EXPIRED
+    assert ended.outcome_r == pytest.approx(log(102 / 100.5) / RISK)
     assert (ended.candles_seen, ended.closed_at) == (4, MONDAY + 5 * HOUR)
 
 
