@@ -50,7 +50,8 @@ def fold_metrics(outcome: FoldOutcome) -> dict[str, float]:
     return {**losses, **{f"brier_{name}": float(_brier(barrier, name).mean()) for name in barrier.chances}}
 
 
-def evaluate(outcome: FoldOutcome, choice: Choice, *, horizon: int, folds: int) -> Evaluation:
+def evaluate(outcome: FoldOutcome, choice: Choice, *, horizon: int, folds: int, ambiguous: float) -> Evaluation:
+    """``ambiguous`` is the share of labels whose candle held both levels, where the stop was taken to come first."""
     ours = ENSEMBLE if choice.range == ENSEMBLE else f"served_{HAR_W}"
     held = {side: measure.coverage(outcome.ranges[side].delta, outcome.ranges[side].forecasts[ours].quantiles) for side in SIDES}
     return Evaluation(
@@ -64,6 +65,7 @@ def evaluate(outcome: FoldOutcome, choice: Choice, *, horizon: int, folds: int) 
             "coverage_worst_block": min(measure.block_range(held[side])[0] for side in SIDES),
             "coverage_best_block": max(measure.block_range(held[side])[1] for side in SIDES),
             **_barrier_metrics(outcome.barrier, choice.barrier, horizon=horizon),
+            "barrier_ambiguous": ambiguous,
         },
     )
 

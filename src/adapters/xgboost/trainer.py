@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 
 from adapters.xgboost.boosting import Growth, TrainingCancelled
@@ -96,7 +97,9 @@ class XgboostModelTrainer(ModelTrainer):
 
         outcome = joined(outcomes)
         choice = choose(outcome, horizon=request.horizon)
-        evaluation = evaluate(outcome, choice, horizon=request.horizon, folds=len(records))
+        evaluation = evaluate(
+            outcome, choice, horizon=request.horizon, folds=len(records), ambiguous=samples.ambiguous / samples.labels.size
+        )
         rows = slice(plan[-1].train.start, plan[-1].train.stop)
         data_hash = hash_candles(candles)
         bundle = to_bytes(
@@ -123,7 +126,7 @@ class XgboostModelTrainer(ModelTrainer):
 def _record(
     samples: Samples, fold: Fold, *, seed: int, best_iterations: dict[str, float], metrics: dict[str, float], seconds: float
 ) -> FoldRecord:
-    def opens(row: int) -> Any:
+    def opens(row: int) -> datetime:
         return from_milliseconds(int(samples.open_times[row]))
 
     return FoldRecord(

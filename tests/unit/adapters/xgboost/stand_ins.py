@@ -1,4 +1,4 @@
-"""A small market and small calculators: enough structure to learn from, quick enough for a unit test."""
+"""Small calculators: enough structure to learn from, quick enough for a unit test."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,36 +7,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from adapters.xgboost.arrays import F64, f64
-from tradingcore.kernel.market import AssetClass, Calendar, CandleSeries, Timeframe, symbol_code, to_milliseconds
-from tradingcore.ml.model.features import HAR_COLUMNS, FeatureMatrix, FeatureRow, FeatureSpec, SeriesProfile, profile_of
-from tradingcore.ml.ports import BarrierLabels, FeatureCalculator, RangeTargets, TargetCalculator, TrainingProfile, TrainingRequest
-from tradingcore.testing.builders import MONDAY
+from tradingcore.kernel.market import CandleSeries, Timeframe
+from tradingcore.ml.model.features import HAR_COLUMNS, FeatureMatrix, FeatureRow, FeatureSpec, SeriesProfile
+from tradingcore.ml.ports import BarrierLabels, FeatureCalculator, RangeTargets, TargetCalculator
 
 DAY = 24
-SMALL = TrainingProfile(name="small", folds=2, rounds=25, horizons=1)
-PROFILE = profile_of(symbol_code("SIM/USD"), Timeframe.H1, asset_class=AssetClass.CRYPTO, calendar=Calendar.ALWAYS)
-
-
-def a_market(count: int = 1_300, *, seed: int = 7) -> CandleSeries:
-    """A random walk whose volatility wanders and follows the clock."""
-    chance = np.random.default_rng(seed)
-    level = np.zeros(count)
-    for index in range(1, count):
-        level[index] = 0.97 * level[index - 1] + 0.2 * chance.normal()
-    clock = 1 + 0.5 * np.sin(2 * np.pi * np.arange(count) / DAY)
-    steps = chance.normal(size=(count, 8)) * (0.001 * np.exp(level) * clock)[:, None]
-    path = np.cumsum(steps.ravel()).reshape(count, 8)
-    before = np.r_[0.0, path[:-1, -1]]
-    open_, high, low, close = (
-        100 * np.exp(column)
-        for column in (before, np.maximum(path.max(axis=1), before), np.minimum(path.min(axis=1), before), path[:, -1])
-    )
-    times = to_milliseconds(MONDAY) + np.arange(count) * Timeframe.H1.milliseconds
-    return CandleSeries.from_columns(PROFILE.key, times.data, open_.data, high.data, low.data, close.data, np.zeros(count).data)
-
-
-def a_request(*, horizon: int = 4, seed: int = 1, training: TrainingProfile = SMALL) -> TrainingRequest:
-    return TrainingRequest(profile=PROFILE, horizon=horizon, training=training, seed=seed)
 
 
 def _trailing(values: F64, window: int) -> F64:
