@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
 from tradingcore import __version__
 from tradingcore.kernel.authz import Actor, Permission
-from tradingcore.kernel.errors import InvalidInput
-from tradingcore.kernel.market import SeriesKey, from_milliseconds
+from tradingcore.kernel.errors import InvalidInput, StaleVersion
+from tradingcore.kernel.market import CandleSeries, SeriesKey
 from tradingcore.kernel.ports import Clock, IdGenerator, UnitOfWorkFactory
 from tradingcore.kernel.use_case import UseCase
-from tradingcore.ml.ids import ModelId, ModelVersionId
+from tradingcore.ml.ids import BundleDigest, ModelId, ModelVersionId
 from tradingcore.ml.model.features import SeriesProfile
 from tradingcore.ml.model.model_version import Model, ModelVersion
 from tradingcore.ml.ports import (
@@ -27,6 +28,7 @@ from tradingcore.ml.ports import (
 )
 
 DEFAULT_SEED = 20_260
+KEEP_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,29 +69,28 @@ class TrainModels(UseCase[TrainModelsCommand, tuple[ModelVersion, ...]]):
         for horizon in _horizons(command, profile):
             request = TrainingRequest(profile=profile, horizon=horizon, training=command.training, seed=command.seed)
             trained = await self.trainer.train(request, candles, command.progress)
-            versions.append(
-                await self._keep(
-                    actor,
-                    command,
-                    horizon,
-                    trained,
-                    data_first=from_milliseconds(candles.open_times[0]),
-                    data_last=from_milliseconds(candles.open_times[-1]),
-                )
-            )
+            versions.append(await self._keep(actor, command, candles, horizon, trained))
         return tuple(versions)
 
     async def _keep(
+        self, actor: Actor, command: TrainModelsCommand, candles: CandleSeries, horizon: int, trained: TrainedModel
+    ) -> ModelVersion:
+        digest = await self.blobs.put(trained.bundle)
+        for _ in range(KEEP_ATTEMPTS):
+            # Two trainings that end together want the same number. Hours of work are worth asking for the next one.
+            with suppress(StaleVersion):
+                return await self._add_version(actor, command, candles, horizon, trained, digest)
+        raise StaleVersion(f"the model of {command.key}, horizon {horizon}, is being changed all the time: train it again")
+
+    async def _add_version(
         self,
         actor: Actor,
         command: TrainModelsCommand,
+        candles: CandleSeries,
         horizon: int,
         trained: TrainedModel,
-        *,
-        data_first: datetime,
-        data_last: datetime,
+        digest: BundleDigest,
     ) -> ModelVersion:
-        digest = await self.blobs.put(trained.bundle)
         now = self.clock.now()
         async with self.uow(actor) as unit:
             model = await unit.models.find(command.key, horizon) or await unit.models.save(
@@ -114,8 +115,8 @@ class TrainModels(UseCase[TrainModelsCommand, tuple[ModelVersion, ...]]):
                     feature_spec_hash=trained.spec.hash,
                     feature_names=trained.spec.names,
                     data_hash=trained.data_hash,
-                    data_first=data_first,
-                    data_last=data_last,
+                    data_first=candles.first_open_time,
+                    data_last=candles.last_open_time,
                     code_version=__version__,
                     seed=command.seed,
                     profile=command.training.name,
