@@ -1,0 +1,38 @@
+"""The page and the docs: nothing inline, nothing from elsewhere, and the client that is documented."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import entrypoints.http
+
+STATIC = Path(entrypoints.http.__file__).parent / "static"
+ROOT = Path(__file__).parents[4]
+
+
+def test_the_page_uses_the_client_that_is_documented() -> None:
+    reference = (ROOT / "docs" / "clients" / "stream-client.js").read_text(encoding="utf-8")
+    assert (STATIC / "stream-client.js").read_text(encoding="utf-8") == reference
+
+
+@pytest.mark.parametrize("path", sorted(STATIC.iterdir()), ids=lambda path: path.name)
+def test_nothing_is_loaded_from_elsewhere(path: Path) -> None:
+    content = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+    assert not re.findall(r"https?://", content)
+
+
+@pytest.mark.parametrize("name", ["index.html", "docs.html"])
+def test_pages_hold_no_script_and_no_style(name: str) -> None:
+    content = (STATIC / name).read_text(encoding="utf-8")
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", content)
+    for loaded in re.findall(r'(?:src|href)="/static/([^"]+)"', content):
+        assert (STATIC / loaded).is_file()
+
+
+@pytest.mark.parametrize("name", ["app.js", "docs.js", "stream-client.js"])
+def test_scripts_never_make_markup_from_text(name: str) -> None:
+    content = (STATIC / name).read_text(encoding="utf-8")
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", content)
