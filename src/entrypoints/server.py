@@ -45,6 +45,9 @@ USE_CASES: Final = (
 )
 
 
+BACKLOG: Final = 2048
+
+
 class ApiServer:
     """One API process, built and ready to be run once."""
 
@@ -126,6 +129,7 @@ class ApiServer:
             listener = socket.socket(family, socket.SOCK_STREAM)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((http.host, http.port))
+            listener.listen(BACKLOG)  # whoever comes before the server runs waits, and is not refused
         except OSError as error:
             listener.close()
             if error.errno == errno.EADDRINUSE:
