@@ -29,26 +29,36 @@ class SeenTimes:
 
     step: int
     _origin: int | None = None
-    _seen: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    _bits: npt.NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, dtype=np.uint8))
 
     def add(self, times: Times) -> npt.NDArray[np.bool_]:
-        """Mark sorted, aligned times and return which of them were marked before."""
+        """Mark sorted, aligned, distinct times and return which of them were marked before."""
         if not len(times):
             return np.zeros(0, dtype=np.bool_)
+        slots = self._slots(times)
+        first, stop = int(slots[0]) // 8, int(slots[-1]) // 8 + 1
+        marks = np.unpackbits(self._bits[first:stop], bitorder="little")
+        slots -= first * 8
+        before = marks[slots].astype(np.bool_)
+        marks[slots] = 1
+        self._bits[first:stop] = np.packbits(marks, bitorder="little")
+        return before
+
+    def _slots(self, times: Times) -> Times:
+        """Numbers of the times from the origin on, after making room for them on both sides."""
         if self._origin is None:
             self._origin = int(times[0])
-        first, last = (int(times[0]) - self._origin) // self.step, (int(times[-1]) - self._origin) // self.step
+        first = (int(times[0]) - self._origin) // self.step
         if first < 0:
-            room = max(-first, len(self._seen))
-            self._seen = np.concatenate([np.zeros(room, dtype=np.bool_), self._seen])
-            self._origin -= room * self.step
-            first, last = first + room, last + room
-        if last >= len(self._seen):
-            self._seen = np.concatenate([self._seen, np.zeros(max(last + 1 - len(self._seen), len(self._seen)), dtype=np.bool_)])
-        slots = (times - self._origin) // self.step
-        before = self._seen[slots]
-        self._seen[slots] = True
-        return before
+            # At least doubled, so that a file which goes back in time is not copied for each block.
+            room = max(-(first // 8), len(self._bits))
+            self._bits = np.concatenate([np.zeros(room, dtype=np.uint8), self._bits])
+            self._origin -= room * 8 * self.step
+        slots: Times = (times - self._origin) // self.step
+        short = int(slots[-1]) // 8 + 1 - len(self._bits)
+        if short > 0:
+            self._bits = np.concatenate([self._bits, np.zeros(max(short, len(self._bits)), dtype=np.uint8)])
+        return slots
 
 
 @dataclass(slots=True, eq=False)

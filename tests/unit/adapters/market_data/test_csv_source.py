@@ -4,14 +4,19 @@ import gzip
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from adapters.market_data.intake import SeenTimes
 from tests.unit.adapters.market_data.files import DAILY, HEADER, a_csv, a_row, hourly, read
 from tradingcore.kernel.errors import InvalidInput
 from tradingcore.kernel.market import Candle, SeriesKey, SymbolCode, Timeframe
 from tradingcore.testing.builders import MONDAY
 
 HOUR = timedelta(hours=1)
+MILLENNIUM_MS = 946_684_800_000
 
 
 async def test_rows_become_candles(tmp_path: Path) -> None:
@@ -149,3 +154,13 @@ async def test_weekly_candles_open_on_monday(tmp_path: Path) -> None:
     result = await read(a_csv(tmp_path, ["2026-03-02,10,12,9,11,5", "2026-03-09,10,12,9,11,5", "2026-03-15,10,12,9,11,5"]), key)
     assert len(result.candles) == 2
     assert "is not the open of a 1w candle" in result.reasons[4]
+
+
+@given(st.lists(st.sets(st.integers(-500, 500), min_size=1, max_size=20), max_size=15))
+def test_seen_times_equal_a_set(blocks: list[set[int]]) -> None:
+    seen, known = SeenTimes(60_000), set[int]()
+    for block in blocks:
+        slots = sorted(block)
+        times = MILLENNIUM_MS + np.array(slots, dtype=np.int64) * 60_000
+        assert seen.add(times).tolist() == [slot in known for slot in slots]
+        known |= block
