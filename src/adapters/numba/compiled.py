@@ -22,7 +22,12 @@ def compiled(kernel: Kernel) -> Kernel:
     kernel's own file changes, not when another file does: a kernel therefore calls nothing of another module but what is in
     ``kernels/inlined.py``, and that file is not changed without touching the others.
     """
-    return cast(Kernel, njit(cache=True, nogil=True, fastmath=False, error_model="numpy")(kernel))
+    options: dict[str, Any] = {"nogil": True, "fastmath": False, "error_model": "numpy"}
+    try:
+        return cast(Kernel, njit(cache=True, **options)(kernel))
+    except RuntimeError:
+        # There is no folder to write to. Compiling anew in each process is slow, but right.
+        return cast(Kernel, njit(**options)(kernel))
 
 
 def viewed(column: memoryview) -> NDArray[Any]:

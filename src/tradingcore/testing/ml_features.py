@@ -12,7 +12,7 @@ import pytest
 from tradingcore.kernel.errors import InvalidInput
 from tradingcore.kernel.market import AssetClass, Calendar, CandleSeries, SeriesKey, SymbolCode, Timeframe
 from tradingcore.ml.errors import FeatureSpecMismatch, NotEnoughHistory
-from tradingcore.ml.model.features import FeatureSpec, SeriesProfile
+from tradingcore.ml.model.features import HAR_COLUMNS, FeatureSpec, SeriesProfile
 from tradingcore.ml.ports import FeatureCalculator, TargetCalculator
 from tradingcore.testing.builders import BTC_1H, a_series
 from tradingcore.testing.markets import a_market
@@ -40,6 +40,7 @@ class FeatureCalculatorContract:
         assert (row.values.format, row.values.shape, row.values.readonly) == ("f", (len(spec.names),), True)
         assert row.atr > 0
         assert row.scale > 0
+        assert set(HAR_COLUMNS) <= set(spec.names)
 
     def test_matrix_has_a_row_for_every_candle_with_enough_before_it(
         self, calculator: FeatureCalculator, spec: FeatureSpec

@@ -47,12 +47,17 @@ def coming_range(
     total = np.zeros(n - begin + 1, dtype=np.int64)
     sums = np.zeros(slots, dtype=np.int64)
     counts = np.zeros(slots, dtype=np.int64)
+    before = close[: n - begin]
+    tops = high[begin:]
+    bottoms = low[begin:]
+    widths = total[1:]
+    for j in range(n - begin):
+        top = max(tops[j], before[j])
+        bottom = min(bottoms[j], before[j])
+        widths[j] = np.int64((top - bottom) / (0.5 * top + 0.5 * bottom) * _FIXED_POINT)
     for j in range(n - begin):
         k = begin + j
-        top = max(high[k], close[k - 1])
-        bottom = min(low[k], close[k - 1])
-        middle = 0.5 * top + 0.5 * bottom
-        total[j + 1] = total[j] + np.int64((top - bottom) / middle * _FIXED_POINT)
+        total[j + 1] += total[j]
         if j > 0 and times[k] - times[k - 1] == step and slot[j - 1] + 1 < slots:
             slot[j] = slot[j - 1] + 1
         else:

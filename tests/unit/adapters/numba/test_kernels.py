@@ -3,11 +3,15 @@ from __future__ import annotations
 import ast
 from math import log, ulp
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 
 import adapters.numba
+from adapters.numba.compiled import compiled
 from adapters.numba.features import NumbaFeatureCalculator
 from adapters.numba.kernels import base, horizon, moments, momentum, oscillators, seasonality, volatility
 from adapters.numba.kernels.inlined import ln
@@ -29,6 +33,15 @@ def test_kernels_call_nothing_of_other_modules_but_what_is_meant_for_it() -> Non
         if name.name in functions or node.module == "adapters.numba.kernels"
     ]
     assert taken == []
+
+
+def test_kernel_works_where_compiled_code_cannot_be_kept() -> None:
+    names: dict[str, Any] = {}
+    # A function without a file: numba finds no folder for it, as where nothing is writable.
+    exec("def double(x):\n    return 2 * x\n", names)
+    with pytest.raises(RuntimeError, match="cannot cache"):
+        njit(cache=True)(names["double"])
+    assert compiled(names["double"])(21) == 42
 
 
 @settings(max_examples=500, deadline=None)
