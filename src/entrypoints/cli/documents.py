@@ -29,8 +29,8 @@ def openapi() -> None:
 async def export_openapi(_: Session, output: Path | None) -> None:
     """Write the OpenAPI 3.1 document."""
     from entrypoints.http.openapi import openapi_document
+    from entrypoints.http.server import ApiServer
     from entrypoints.platform import ProcessKind, running
-    from entrypoints.server import ApiServer
     from entrypoints.settings import load
     from tradingcore import __version__
 

@@ -26,9 +26,9 @@ async def serve(session: Session, host: str | None, port: int | None, with_worke
 
     Refuses to start on an old schema and says what to run.
     """
+    from entrypoints.http.server import ApiServer, address_of
     from entrypoints.observing import configure_logging, observed
     from entrypoints.platform import ProcessKind, running
-    from entrypoints.server import ApiServer, address_of
     from entrypoints.worker import Worker
 
     session.flags["http"] = {name: value for name, value in (("host", host), ("port", port)) if value is not None}

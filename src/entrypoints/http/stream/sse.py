@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final
 
+import msgspec
 from litestar import Request, get
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example
-from litestar.params import Parameter
 from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Send
+from msgspec import Meta
 
+from entrypoints.http.inputs import FromQuery
 from entrypoints.http.stream.credentials import Authenticate, CredentialWatch
 from entrypoints.http.stream.faults import report
 from entrypoints.http.stream.heartbeat import keep_alive
@@ -35,22 +36,16 @@ _DESCRIPTION: Final = (
     "by commas; an item without an epoch has the epoch of the item before it. Send it back as `Last-Event-ID` to get what was "
     "missed, or a `reset`. The last event is `close` with a code and a reason."
 )
-Topics: TypeAlias = Annotated[
-    str,
-    Parameter(
-        description="Topics, separated by commas.",
-        max_length=4096,
-        examples=[Example(value="signals:BTC/USDT:1h,candles:BTC/USDT:1h")],
-    ),
-]
-Ticket: TypeAlias = Annotated[
-    str | None,
-    Parameter(description="A stream ticket, for clients that can send no header: single use, 30 s.", max_length=128),
-]
-LastId: TypeAlias = Annotated[
-    str | None,
-    Parameter(description="Where to resume, for clients that cannot send the header Last-Event-ID.", max_length=4096),
-]
+
+
+class EventQuery(msgspec.Struct, kw_only=True):
+    topics: Annotated[str, Meta(min_length=1, max_length=4096, description="topics, separated by commas")]
+    ticket: Annotated[str, Meta(max_length=128, description="a stream ticket, for clients that can send no header")] | None = None
+    last_event_id: (
+        Annotated[str, Meta(max_length=4096, description="where to resume, for clients that cannot send Last-Event-ID")] | None
+    ) = None
+
+
 _HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
@@ -143,16 +138,11 @@ def events_route(
         description=_DESCRIPTION,
         tags=["stream"],
         media_type="text/event-stream",
-        opt={"exclude_from_auth": True},
-        responses={
-            200: ResponseSpec(data_container=str, media_type="text/event-stream", description="Events until either side ends.")
-        },
+        dependencies={"parameters": FromQuery(EventQuery)},
     )
-    async def events(
-        request: Request[Any, Any, Any], topics: Topics, ticket: Ticket = None, last_event_id: LastId = None
-    ) -> EventStream:
-        actor = await authenticate(request, ticket)
-        names = topics.split(",")
+    async def events(request: Request[Any, Any, Any], parameters: NamedDependency[EventQuery]) -> EventStream:
+        actor = await authenticate(request, parameters.ticket)
+        names = parameters.topics.split(",")
         if len(names) > hub.limits.subscriptions:
             raise InvalidInput(f"one stream follows at most {hub.limits.subscriptions} topics, were {len(names)}")
         wanted = [parse_topic(name) for name in names]
@@ -160,7 +150,7 @@ def events_route(
             raise InvalidInput("a topic is named twice")
         for topic in wanted:
             authorize(actor, permission_for(topic))
-        last = request.headers.get("last-event-id") or last_event_id
+        last = request.headers.get("last-event-id") or parameters.last_event_id
         since = parse_positions(last, count=len(wanted)) if last else None
         try:
             hub.require_room(actor)
