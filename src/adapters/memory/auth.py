@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cached_property
 
 from adapters.memory.database import MemoryDatabase, MemoryUnit, MemoryUnits, Stored
+from adapters.memory.lazy import lazy
 from tradingcore.auth.errors import ApiKeyNotFound
 from tradingcore.auth.ids import ApiKeyId
 from tradingcore.auth.model.api_key import ApiKey
@@ -34,7 +34,7 @@ class MemoryApiKeyRepository(Stored[ApiKeyId, ApiKey], ApiKeyRepository):
 
 
 class MemoryAuthUnit(MemoryUnit, AuthUnitOfWork):
-    @cached_property
+    @lazy
     def api_keys(self) -> MemoryApiKeyRepository:
         return MemoryApiKeyRepository(self, self.database.api_keys)
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
+from uuid import UUID
 
 from adapters.memory.table import A, K, Staged, Table
 from tradingcore.auth.ids import ApiKeyId
 from tradingcore.auth.model.api_key import ApiKey
 from tradingcore.kernel.aggregate import DomainEvent, RecordedEvent
-from tradingcore.kernel.authz import Actor, Cause, EventId
+from tradingcore.kernel.authz import Actor, EventId
 from tradingcore.kernel.errors import AlreadyHandled
 from tradingcore.kernel.market import SeriesKey, SymbolCode
-from tradingcore.kernel.page import Position
 from tradingcore.kernel.ports import Clock, IdGenerator, ParkedEvent
 from tradingcore.ml.ids import ForecastId, ModelId, ModelVersionId
 from tradingcore.ml.model.forecast import Forecast
@@ -111,7 +111,7 @@ class MemoryDatabase:
             lambda row: row.id,
             unique=lambda row: (row.symbol, row.timeframe, row.decision_candle, row.model_version_id),
             group=_active_in,
-            position=lambda row: Position(row.issued_at, row.id),
+            listed_at=lambda row: row.issued_at,
         )
     )
     decisions: Table[DecisionId, Decision] = field(
@@ -119,7 +119,7 @@ class MemoryDatabase:
             "decision",
             lambda row: row.id,
             unique=lambda row: (row.symbol, row.timeframe, row.candle),
-            position=lambda row: Position(row.decided_at, row.id),
+            listed_at=lambda row: row.decided_at,
         )
     )
     models: Table[ModelId, Model] = field(
@@ -127,7 +127,7 @@ class MemoryDatabase:
             "model",
             lambda row: row.id,
             unique=lambda row: (row.symbol, row.timeframe, row.horizon),
-            position=lambda row: Position(row.created_at, row.id),
+            listed_at=lambda row: row.created_at,
         )
     )
     model_versions: Table[ModelVersionId, ModelVersion] = field(
@@ -142,11 +142,12 @@ class MemoryDatabase:
         default_factory=lambda: Table("forecast", lambda row: row.id, unique=lambda row: (row.symbol, row.timeframe, row.candle))
     )
     api_keys: Table[ApiKeyId, ApiKey] = field(
-        default_factory=lambda: Table("API key", lambda row: row.id, position=lambda row: Position(row.created_at, row.id))
+        default_factory=lambda: Table("API key", lambda row: row.id, listed_at=lambda row: row.created_at)
     )
     tickets: dict[bytes, tuple[Actor, datetime]] = field(default_factory=dict)
     outbox: OutboxRows = field(default_factory=OutboxRows)
-    causes: dict[Cause, None] = field(default_factory=dict)
+    causes: dict[tuple[str, int], None] = field(default_factory=dict)
+    """(handler, event id as a number, which hashes quicker), oldest first."""
 
 
 class MemoryUnit:
@@ -156,6 +157,8 @@ class MemoryUnit:
         self.database = database
         self.actor = actor
         self._ids = ids
+        cause = actor.cause
+        self._cause = None if cause is None else (cause.handler, cause.event_id.int)
         self._stages: list[Staged[Any, Any] | StagedCandles] = []
         self._events: list[DomainEvent] = []
 
@@ -184,9 +187,8 @@ class MemoryUnit:
             self._commit()
 
     def _refuse_known_cause(self) -> None:
-        cause = self.actor.cause
-        if cause is not None and cause in self.database.causes:
-            raise AlreadyHandled(f"{cause.handler} has handled event {cause.event_id} before")
+        if self._cause is not None and self._cause in self.database.causes:
+            raise AlreadyHandled(f"{self._cause[0]} has handled event {UUID(int=self._cause[1])} before")
 
     def _commit(self) -> None:
         database = self.database
@@ -195,8 +197,8 @@ class MemoryUnit:
             staged.check()
         for staged in self._stages:
             staged.apply()
-        if self.actor.cause is not None:
-            database.causes[self.actor.cause] = None
+        if self._cause is not None:
+            database.causes[self._cause] = None
             if len(database.causes) > REMEMBERED_CAUSES:
                 del database.causes[next(iter(database.causes))]
         if self._events:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cached_property
 
 from adapters.memory.database import MemoryDatabase, MemoryUnit, MemoryUnits, Stored
+from adapters.memory.lazy import lazy
 from adapters.memory.table import Staged
 from tradingcore.kernel.market import SeriesKey
 from tradingcore.kernel.page import Page, PageRequest, Position, page_from
@@ -47,11 +47,11 @@ class MemoryForecastRepository(Stored[ForecastId, Forecast], ForecastRepository)
 
 
 class MemoryMlUnit(MemoryUnit, MlUnitOfWork):
-    @cached_property
+    @lazy
     def models(self) -> MemoryModelRepository:
         return MemoryModelRepository(self)
 
-    @cached_property
+    @lazy
     def forecasts(self) -> MemoryForecastRepository:
         return MemoryForecastRepository(self, self.database.forecasts)
 

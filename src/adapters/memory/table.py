@@ -5,21 +5,23 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Generic, TypeVar
-from uuid import UUID
+from typing import Any, Generic, TypeVar
 
 from tradingcore.kernel.aggregate import Aggregate
 from tradingcore.kernel.errors import StaleVersion
-from tradingcore.kernel.page import PageRequest, Position
+from tradingcore.kernel.page import PageRequest
 
 K = TypeVar("K", bound=Hashable)
 A = TypeVar("A", bound=Aggregate)
 
 
 class Table(Generic[K, A]):
-    """Rows of one kind by key. ``unique`` is a second key, ``group`` files rows for a look-up, ``position`` orders a list."""
+    """Rows of one kind by key. ``unique`` is a second key, ``group`` files rows for a look-up.
 
-    __slots__ = ("_ordered", "group", "groups", "key", "name", "position", "rows", "unique", "unique_rows")
+    ``listed_at`` puts the rows of a list in order; keys, which then are ids, break ties.
+    """
+
+    __slots__ = ("_ordered", "group", "groups", "key", "listed_at", "name", "rows", "unique", "unique_rows")
 
     def __init__(
         self,
@@ -28,17 +30,17 @@ class Table(Generic[K, A]):
         *,
         unique: Callable[[A], Hashable] | None = None,
         group: Callable[[A], Hashable | None] | None = None,
-        position: Callable[[A], Position] | None = None,
+        listed_at: Callable[[A], datetime] | None = None,
     ) -> None:
         self.name = name
         self.key = key
         self.unique = unique
         self.group = group
-        self.position = position
+        self.listed_at = listed_at
         self.rows: dict[K, A] = {}
         self.unique_rows: dict[Hashable, K] = {}
         self.groups: dict[Hashable, dict[K, A]] = {}
-        self._ordered: list[tuple[Position, K]] = []
+        self._ordered: list[tuple[datetime, Any]] = []
 
     def put(self, key: K, row: A) -> None:
         self.remove(key)
@@ -47,8 +49,12 @@ class Table(Generic[K, A]):
             self.unique_rows[self.unique(row)] = key
         if self.group is not None and (group := self.group(row)) is not None:
             self.groups.setdefault(group, {})[key] = row
-        if self.position is not None:
-            insort(self._ordered, (self.position(row), key), key=_sort_key)
+        if self.listed_at is not None:
+            entry = (self.listed_at(row), key)
+            if not self._ordered or self._ordered[-1] < entry:
+                self._ordered.append(entry)
+            else:
+                insort(self._ordered, entry)
 
     def remove(self, key: K) -> None:
         row = self.rows.pop(key, None)
@@ -58,8 +64,8 @@ class Table(Generic[K, A]):
             del self.unique_rows[self.unique(row)]
         if self.group is not None and (group := self.group(row)) is not None:
             del self.groups[group][key]
-        if self.position is not None:
-            del self._ordered[bisect_left(self._ordered, _order(self.position(row)), key=_sort_key)]
+        if self.listed_at is not None:
+            del self._ordered[bisect_left(self._ordered, (self.listed_at(row), key))]
 
     def newest_first(self, request: PageRequest, keep: Callable[[A], bool]) -> Sequence[A]:
         """At most ``limit + 1`` rows, nearest first, as `page_from` takes them."""
@@ -74,19 +80,11 @@ class Table(Generic[K, A]):
 
     def _indexes(self, request: PageRequest) -> Iterable[int]:
         if request.before is not None:
-            return range(bisect_right(self._ordered, _order(request.before), key=_sort_key), len(self._ordered))
+            return range(bisect_right(self._ordered, (request.before.at, request.before.id)), len(self._ordered))
         stop = len(self._ordered)
         if request.after is not None:
-            stop = bisect_left(self._ordered, _order(request.after), key=_sort_key)
+            stop = bisect_left(self._ordered, (request.after.at, request.after.id))
         return range(stop - 1, -1, -1)
-
-
-def _order(position: Position) -> tuple[datetime, UUID]:
-    return (position.at, position.id)
-
-
-def _sort_key(entry: tuple[Position, object]) -> tuple[datetime, UUID]:
-    return _order(entry[0])
 
 
 class Staged(Generic[K, A]):
@@ -102,13 +100,14 @@ class Staged(Generic[K, A]):
         self._deleted: set[K] = set()
 
     def find(self, key: K) -> A | None:
-        row = self._put.get(key)
-        if row is not None or key in self._deleted:
+        if self._put and (row := self._put.get(key)) is not None:
             return row
+        if self._deleted and key in self._deleted:
+            return None
         return self._table.rows.get(key)
 
     def find_unique(self, value: Hashable) -> A | None:
-        key = self._unique.get(value)
+        key = self._unique.get(value) if self._unique else None
         if key is None:
             key = self._table.unique_rows.get(value)
         return None if key is None else self.find(key)
@@ -162,7 +161,7 @@ class Staged(Generic[K, A]):
         """Raise `StaleVersion` when another unit committed a row that this one was built on."""
         table = self._table
         for key, expected in self._expected.items():
-            committed = None if key in self._deleted else table.rows.get(key)
+            committed = None if self._deleted and key in self._deleted else table.rows.get(key)
             if (0 if committed is None else committed.version) != expected:
                 raise self._stale(key)
         for value, key in self._unique.items():

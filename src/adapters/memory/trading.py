@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cached_property
 
 from adapters.memory.candles import StagedCandles
 from adapters.memory.database import MemoryDatabase, MemoryUnit, MemoryUnits, Stored
+from adapters.memory.lazy import lazy
 from tradingcore.kernel.market import Candle, SeriesKey, SymbolCode
 from tradingcore.kernel.page import Page, PageRequest, Position, page_from
 from tradingcore.trading.errors import SignalNotFound, SymbolNotFound
@@ -82,23 +82,23 @@ class MemoryDecisionRepository(Stored[DecisionId, Decision], DecisionRepository)
 
 
 class MemoryTradingUnit(MemoryUnit, TradingUnitOfWork):
-    @cached_property
+    @lazy
     def symbols(self) -> MemorySymbolRepository:
         return MemorySymbolRepository(self, self.database.symbols)
 
-    @cached_property
+    @lazy
     def live_series(self) -> MemoryLiveSeriesRepository:
         return MemoryLiveSeriesRepository(self, self.database.live_series)
 
-    @cached_property
+    @lazy
     def candles(self) -> MemoryCandleAppender:
         return MemoryCandleAppender(self)
 
-    @cached_property
+    @lazy
     def signals(self) -> MemorySignalRepository:
         return MemorySignalRepository(self, self.database.signals)
 
-    @cached_property
+    @lazy
     def decisions(self) -> MemoryDecisionRepository:
         return MemoryDecisionRepository(self, self.database.decisions)
 

@@ -50,4 +50,10 @@ class Aggregate:
 
     def saved(self) -> Self:
         """What `save` returns: the next version, nothing pending."""
-        return replace(self, version=self.version + 1, pending_events=())
+        # Not `replace`: it checks again what was checked, and takes four times as long, three times a candle.
+        saved = object.__new__(type(self))
+        for name in self.__dataclass_fields__:
+            object.__setattr__(saved, name, getattr(self, name))
+        object.__setattr__(saved, "version", self.version + 1)
+        object.__setattr__(saved, "pending_events", ())
+        return saved
