@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from tradingcore.kernel.authz import EventId
@@ -65,15 +66,14 @@ class MemoryStreamLog(StreamLog):
             follower.put_nowait(None)
 
     async def head(self, topic: Topic) -> StreamPosition:
-        history = self._topics.get(topic)
-        return StreamPosition(self._epoch, history.newest if history else 0)
+        return StreamPosition(self._epoch, self._topics.get(topic, _History()).newest)
 
     async def read(self, topic: Topic, *, after: StreamPosition, limit: int) -> Sequence[StreamEntry]:
-        kept = self._topics[topic].kept if topic in self._topics else ()
-        oldest = kept[0][1].position.offset if kept else None
-        require_history(topic, after=after, head=await self.head(topic), oldest_kept=oldest)
+        history = self._topics.get(topic, _History())
+        oldest = history.kept[0][1].position.offset if history.kept else None
+        require_history(topic, after=after, head=StreamPosition(self._epoch, history.newest), oldest_kept=oldest)
         skip = 0 if oldest is None else after.offset + 1 - oldest
-        return [entry for _, entry in list(kept)[skip : skip + limit]]
+        return [entry for _, entry in islice(history.kept, skip, skip + limit)]
 
     @asynccontextmanager
     async def follow(self) -> AsyncIterator[AsyncIterator[StreamEntry]]:

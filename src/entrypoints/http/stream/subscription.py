@@ -67,7 +67,7 @@ class Subscription(Listener):
         mine, its = self._position, item.position
         if not self._is_live or mine is None or its is None:
             return
-        if its.epoch != mine.epoch:
+        if its.epoch != mine.epoch or its.offset > mine.offset + 1:
             self.catch_up()
         elif its.offset == mine.offset + 1:
             self._pass_on(item)
