@@ -1,15 +1,19 @@
-"""Small candle files for the tests, and a way to read them whole."""
+"""Small candle files and stores for the tests, and a way to read files whole."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from adapters.market_data.files import open_candle_source
-from tradingcore.kernel.market import Candle, SeriesKey, SymbolCode, Timeframe
-from tradingcore.testing.builders import BTC_1H, MONDAY
+from adapters.memory.candles import MemoryCandleStore
+from adapters.memory.database import MemoryDatabase
+from adapters.memory.trading import MemoryTradingUnits
+from tradingcore.kernel.market import Candle, CandleSeries, SeriesKey, SymbolCode, Timeframe
+from tradingcore.testing.builders import BTC_1H, MONDAY, a_symbol, an_actor
+from tradingcore.testing.fakes import FakeClock, SequentialIds
 from tradingcore.trading.ports import RejectedRow
 
 HEADER = "timestamp,open,high,low,close,volume"
@@ -55,3 +59,20 @@ def a_csv(folder: Path, rows: Sequence[str], *, header: str = HEADER, name: str 
 
 def hourly(count: int, *, first: int = 0) -> list[str]:
     return [a_row(hour) for hour in range(first, first + count)]
+
+
+async def chunks(*parts: CandleSeries) -> AsyncIterator[CandleSeries]:
+    for part in parts:
+        yield part
+
+
+async def a_store(*series: CandleSeries) -> MemoryCandleStore:
+    """A store that holds the given series."""
+    database = MemoryDatabase(FakeClock())
+    store = MemoryCandleStore(database)
+    for part in series:
+        async with MemoryTradingUnits(database, SequentialIds())(an_actor()) as unit:
+            if await unit.symbols.find(part.key.symbol) is None:
+                await unit.symbols.save(a_symbol(part.key.symbol))
+        await store.merge(part.key, chunks(part), replace=False)
+    return store

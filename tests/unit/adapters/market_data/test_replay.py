@@ -1,38 +1,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
 from adapters.market_data.replay import ReplayFeed
-from adapters.memory.candles import MemoryCandleStore
-from adapters.memory.database import MemoryDatabase
-from adapters.memory.trading import MemoryTradingUnits
+from tests.unit.adapters.market_data.files import a_store
 from tradingcore.kernel.errors import InvalidInput
-from tradingcore.kernel.market import CandleSeries, SeriesKey, SymbolCode, Timeframe
-from tradingcore.testing.builders import BTC, BTC_1H, MONDAY, a_series, a_symbol, an_actor
-from tradingcore.testing.fakes import FakeClock, SequentialIds
+from tradingcore.kernel.market import SeriesKey, SymbolCode, Timeframe
+from tradingcore.testing.builders import BTC, BTC_1H, MONDAY, a_series
 
 ETH_1H = SeriesKey(SymbolCode("ETH/USDT"), Timeframe.H1)
 BTC_15M = SeriesKey(BTC, Timeframe.M15)
 HOUR = timedelta(hours=1)
-
-
-async def a_store(*series: CandleSeries) -> MemoryCandleStore:
-    database = MemoryDatabase(FakeClock())
-    store = MemoryCandleStore(database)
-    for part in series:
-        async with MemoryTradingUnits(database, SequentialIds())(an_actor()) as unit:
-            if await unit.symbols.find(part.key.symbol) is None:
-                await unit.symbols.save(a_symbol(part.key.symbol))
-
-        async def chunks(part: CandleSeries = part) -> AsyncIterator[CandleSeries]:
-            yield part
-
-        await store.merge(part.key, chunks(), replace=False)
-    return store
 
 
 async def test_series_are_merged_by_the_time_of_their_close() -> None:
