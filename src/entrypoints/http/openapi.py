@@ -21,7 +21,7 @@ from litestar.routes import HTTPRoute
 
 from entrypoints.http.inputs import FromBody, FromQuery
 from entrypoints.http.problems import MEDIA_TYPE, Problem, status_of
-from entrypoints.http.schemas.examples import EXAMPLES, problem_example
+from entrypoints.http.schemas.examples import EVENT_STREAM, EXAMPLES, problem_example
 from tradingcore.auth.errors import CredentialRefused
 from tradingcore.kernel.errors import (
     InvalidInput,
@@ -216,7 +216,7 @@ class _Operation:
         if self.answer is not None:
             content = {_JSON: _content(self.answer)}
         else:
-            content = {str(self.handler.media_type or "text/event-stream"): {"schema": {"type": "string"}}}
+            content = {"text/event-stream": {"schema": {"type": "string"}, "example": EVENT_STREAM}}
         if self.notes.alternative is not None:
             content[self.notes.alternative.media_type] = _content(self.notes.alternative.kind)
         status = HTTPStatus(self.handler.status_code)

@@ -256,6 +256,10 @@ EXAMPLES: Final[dict[type[msgspec.Struct], Any]] = {
     },
 }
 
+EVENT_STREAM: Final = (
+    'id: 9f3c:12\nevent: event\ndata: {"op":"event","topic":"signals:BTC/USDT:1h","offset":12,"type":"signal.issued"}\n\n'
+)
+
 
 def problem_example(status: HTTPStatus, code: str) -> dict[str, Any]:
     """What an error of this status looks like."""

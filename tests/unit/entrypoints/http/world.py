@@ -16,12 +16,15 @@ from adapters.memory.auth import MemoryApiKeyLookup, MemoryAuthUnits, MemoryTick
 from adapters.memory.candles import MemoryCandleStore
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.ml import MemoryMlQueries, MemoryMlUnits
+from adapters.memory.stream_log import MemoryStreamLog
 from adapters.memory.trading import MemoryTradingQueries, MemoryTradingUnits
 from entrypoints.http.app import create_app
 from entrypoints.http.health import Check, Lifecycle, Readiness
 from entrypoints.http.metrics import Metrics
 from entrypoints.http.openapi import openapi_document
 from entrypoints.http.options import HttpSettings
+from entrypoints.http.stream.hub import Hub
+from entrypoints.http.stream.routes import stream_routes
 from tradingcore.auth.use_cases.authenticate import AuthenticateApiKey, AuthenticateApiKeyCommand, IssueStreamTicket
 from tradingcore.auth.use_cases.manage_api_keys import CreateApiKey, CreateApiKeyCommand
 from tradingcore.kernel.authz import Actor, Plan, Role, TraceId
@@ -155,6 +158,13 @@ class World:
             readiness=self.probe,
             metrics=self.metrics,
             lifecycle=self.lifecycle,
+            stream_routes=stream_routes(
+                Hub(MemoryStreamLog(self.clock, self.ids)),
+                redeem_ticket=self.authenticate_alone,
+                authenticate_bearer=self.authenticate_alone,
+                recheck=_always,
+                allowed_origins=self.settings.allowed_origins,
+            ),
         )
         self.lifecycle.started()
 
@@ -164,6 +174,9 @@ class World:
     async def authenticate(self, token: str, trace_id: TraceId) -> Actor:
         authenticate = AuthenticateApiKey(keys=MemoryApiKeyLookup(self.database), clock=self.clock)
         return await authenticate(Actor.anonymous(trace_id), AuthenticateApiKeyCommand(token=token))
+
+    async def authenticate_alone(self, token: str) -> Actor:
+        return await self.authenticate(token, self.ids.new_trace_id())
 
     async def probe(self) -> Readiness:
         return self.readiness
@@ -232,6 +245,10 @@ class World:
     @property
     def model_id(self) -> str:
         return str(next(iter(self.database.models.rows)))
+
+
+async def _always(actor: Actor) -> bool:
+    return True
 
 
 def a_furnished_world(**overrides: Any) -> World:
