@@ -159,16 +159,14 @@ class MemoryUnit:
         self._ids = ids
         cause = actor.cause
         self._cause = None if cause is None else (cause.handler, cause.event_id.int)
-        self._stages: list[Staged[Any, Any] | StagedCandles] = []
+        self._changed: list[Staged[Any, Any] | StagedCandles] = []
         self._events: list[DomainEvent] = []
 
     def stage(self, table: Table[K, A]) -> Staged[K, A]:
-        staged = Staged(table)
-        self._stages.append(staged)
-        return staged
+        return Staged(table, self._changed)
 
     def stage_candles(self, staged: StagedCandles) -> None:
-        self._stages.append(staged)
+        self._changed.append(staged)
 
     def announce(self, *events: DomainEvent) -> None:
         self._events.extend(events)
@@ -193,9 +191,9 @@ class MemoryUnit:
     def _commit(self) -> None:
         database = self.database
         self._refuse_known_cause()
-        for staged in self._stages:
+        for staged in self._changed:
             staged.check()
-        for staged in self._stages:
+        for staged in self._changed:
             staged.apply()
         if self._cause is not None:
             database.causes[self._cause] = None

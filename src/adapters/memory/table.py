@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from tradingcore.kernel.aggregate import Aggregate
 from tradingcore.kernel.errors import StaleVersion
@@ -87,17 +87,29 @@ class Table(Generic[K, A]):
         return range(stop - 1, -1, -1)
 
 
+_NO_ROWS: Final[dict[Any, Any]] = {}
+_NO_KEYS: Final[set[Any]] = set()
+"""Stand in for the changes of a table that nobody has changed; nothing is ever put into them."""
+
+
 class Staged(Generic[K, A]):
     """One unit's view of a table: what is committed, under what the unit changed. Nothing is shared before `apply`."""
 
-    __slots__ = ("_deleted", "_expected", "_put", "_table", "_unique")
+    __slots__ = ("_changed", "_deleted", "_expected", "_put", "_table", "_unique")
 
-    def __init__(self, table: Table[K, A]) -> None:
+    def __init__(self, table: Table[K, A], changed: list[Any]) -> None:
+        """``changed`` lists what the unit has to commit; this joins it with the first change, because most tables are only read."""
         self._table = table
-        self._put: dict[K, A] = {}
-        self._unique: dict[Hashable, K] = {}
-        self._expected: dict[K, int] = {}
-        self._deleted: set[K] = set()
+        self._changed = changed
+        self._put: dict[K, A] = _NO_ROWS
+        self._unique: dict[Hashable, K] = _NO_ROWS
+        self._expected: dict[K, int] = _NO_ROWS
+        self._deleted: set[K] = _NO_KEYS
+
+    def _change(self) -> None:
+        if self._put is _NO_ROWS:
+            self._put, self._unique, self._expected, self._deleted = {}, {}, {}, set()
+            self._changed.append(self)
 
     def find(self, key: K) -> A | None:
         if self._put and (row := self._put.get(key)) is not None:
@@ -124,6 +136,8 @@ class Staged(Generic[K, A]):
             holder = self.find_unique(value)
             if holder is not None and table.key(holder) != key:
                 raise self._stale(value)
+        self._change()
+        if table.unique is not None:
             self._unique[value] = key
         if key not in self._put:
             self._expected[key] = row.version
@@ -132,6 +146,7 @@ class Staged(Generic[K, A]):
         return saved
 
     def delete(self, keys: Iterable[K]) -> int:
+        self._change()
         count = 0
         for key in keys:
             count += 1

@@ -27,6 +27,7 @@ from tradingcore.testing.builders import (
     a_candle,
     a_digest,
     a_forecast,
+    a_horizon_forecast,
     a_model,
     a_model_version,
     an_actor,
@@ -115,12 +116,14 @@ class MlUnitOfWorkContract(UnitOfWorkContract[MlUnitOfWork]):
         assert (won, {type(error) for error in errors}) == (1, {StaleVersion})
 
     async def test_forecast_round_trip_bit_for_bit(self, units: Units, queries: MlQueries, outbox: Outbox) -> None:
-        forecast = a_forecast(close=0.1 + 0.2, atr=1 / 3)
+        forecast = a_forecast(close=0.1 + 0.2, atr=1 / 3, horizons=(a_horizon_forecast(mean_high=-0.0, mean_low=5e-324),))
         announced = _announced(forecast)
         async with units(an_actor()) as unit:
             saved = await unit.forecasts.save(announced)
         assert saved == replace(forecast, version=1)
-        assert await queries.get_forecast(forecast.id) == saved
+        read = await queries.get_forecast(forecast.id)
+        assert read == saved
+        assert repr(read.horizons) == repr(saved.horizons), "-0.0 equals 0.0 and is not the same"
         assert await queries.find_forecast(BTC_1H, MONDAY) == saved
         assert await queries.find_forecast(BTC_1H, MONDAY + HOUR) is None
         (claimed,) = await outbox.claim(limit=10, lease=LEASE)
