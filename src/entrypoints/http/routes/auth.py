@@ -5,7 +5,8 @@ from http import HTTPStatus
 from litestar import Router, post
 from litestar.di import NamedDependency
 
-from entrypoints.http.schemas.auth import StreamTicketBody, ticket_body
+from entrypoints.http.rendering.auth import ticket_body
+from entrypoints.http.schemas.auth import StreamTicketBody
 from tradingcore.auth.use_cases.authenticate import IssueStreamTicket, IssueStreamTicketCommand
 from tradingcore.kernel.authz import Actor
 

@@ -12,16 +12,8 @@ from entrypoints.http.conditional import with_etag
 from entrypoints.http.inputs import FromBody, FromQuery
 from entrypoints.http.openapi import described
 from entrypoints.http.pages import Paging
-from entrypoints.http.schemas.ml import (
-    ModelDetailBody,
-    ModelPage,
-    ModelQuery,
-    PredictionBody,
-    PredictionRequest,
-    model_body,
-    model_detail_body,
-    prediction_body,
-)
+from entrypoints.http.rendering.ml import model_body, model_detail_body, prediction_body
+from entrypoints.http.schemas.ml import ModelDetailBody, ModelPage, ModelQuery, PredictionBody, PredictionRequest
 from tradingcore.kernel.authz import Actor
 from tradingcore.kernel.errors import NotFound
 from tradingcore.ml.errors import BundleRefused, HorizonNotServed, ModelNotFound, NotEnoughHistory

@@ -12,6 +12,15 @@ from entrypoints.http.conditional import with_etag
 from entrypoints.http.inputs import FromQuery
 from entrypoints.http.openapi import Alternative, described
 from entrypoints.http.pages import Paging
+from entrypoints.http.rendering.trading import (
+    candle_columns,
+    candle_rows,
+    decision_body,
+    explanation_body,
+    series_body,
+    signal_body,
+    symbol_body,
+)
 from entrypoints.http.schemas.trading import (
     STORED,
     CandleColumns,
@@ -25,13 +34,6 @@ from entrypoints.http.schemas.trading import (
     SignalPage,
     SignalQuery,
     SymbolList,
-    candle_columns,
-    candle_rows,
-    decision_body,
-    explanation_body,
-    series_body,
-    signal_body,
-    symbol_body,
 )
 from tradingcore.kernel.authz import Actor
 from tradingcore.kernel.errors import Unavailable

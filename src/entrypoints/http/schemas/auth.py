@@ -5,8 +5,6 @@ from typing import Annotated
 from msgspec import Meta
 
 from entrypoints.http.schemas.values import Response, TimeText
-from tradingcore.auth.use_cases.authenticate import StreamTicket
-from tradingcore.processes.wire import rfc3339
 
 
 class StreamTicketBody(Response):
@@ -14,7 +12,3 @@ class StreamTicketBody(Response):
 
     ticket: Annotated[str, Meta(min_length=43, max_length=43)]
     expires_at: TimeText
-
-
-def ticket_body(ticket: StreamTicket) -> StreamTicketBody:
-    return StreamTicketBody(ticket=ticket.token, expires_at=rfc3339(ticket.expires_at))

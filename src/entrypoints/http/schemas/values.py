@@ -50,8 +50,3 @@ class SeriesPageQuery(PageQuery, kw_only=True):
             detail = "symbol and timeframe go together"
             raise InvalidInput(detail, errors=(FieldError(f"/{missing}", "missing", detail),))
         return SeriesKey(code, self.timeframe)
-
-
-def number(value: float) -> float | None:
-    """``value``, or ``None`` for what JSON has no number for."""
-    return value if value - value == 0 else None
