@@ -7,10 +7,12 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from typing import TypeAlias
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from entrypoints.http.stream import hub, subscription
 from entrypoints.http.stream.connection import Connection
 from entrypoints.http.stream.hub import Hub
 from entrypoints.http.stream.limits import StreamClosed, StreamLimits
@@ -68,8 +70,8 @@ class SlowLog(FlakyLog):
 class Subscriber:
     """A client that keeps its position, reads when told to, and resumes. At first it starts where the topic stands."""
 
-    def __init__(self, hub: Hub, number: int) -> None:
-        self._hub = hub
+    def __init__(self, its_hub: Hub, number: int) -> None:
+        self._hub = its_hub
         self._actor = an_actor(number=number)
         self._stack = ExitStack()
         self._connection: Connection | None = None
@@ -159,16 +161,16 @@ async def trouble(log: SlowLog, steps: Sequence[tuple[str, int]]) -> None:
 async def play(seed: int, publisher: Sequence[tuple[int, int]], scripts: Sequence[Script], troubles: Script) -> None:
     log = SlowLog(FakeClock(), SequentialIds())
     log.pace = random.Random(seed)
-    hub = Hub(log, StreamLimits(queue_messages=7, catch_up_batch=3, send_seconds=0))
-    async with hub.running():
-        subscribers = [Subscriber(hub, number) for number in range(len(scripts))]
+    a_hub = Hub(log, StreamLimits(queue_messages=7, catch_up_batch=3, send_seconds=0))
+    async with a_hub.running():
+        subscribers = [Subscriber(a_hub, number) for number in range(len(scripts))]
         published = asyncio.create_task(publish(log, publisher))
         acting = [subscriber.act(steps) for subscriber, steps in zip(subscribers, scripts, strict=True)]
         await asyncio.gather(published, trouble(log, troubles), *acting)
         log.is_away = False
         for subscriber in subscribers:
             await subscriber.receive(1)
-        await asyncio.sleep(0.3 if troubles else 0.01)
+        await asyncio.sleep(0.02 if troubles else 0)
         # A gap at the very end shows with the next entry.
         log.skips = 0
         last = published.result() + 1
@@ -183,4 +185,5 @@ async def play(seed: int, publisher: Sequence[tuple[int, int]], scripts: Sequenc
 def test_every_interleaving_gives_each_offset_once_and_in_order(
     seed: int, publisher: list[tuple[int, int]], scripts: list[list[tuple[str, int]]], troubles: list[tuple[str, int]]
 ) -> None:
-    asyncio.run(play(seed, publisher, scripts, troubles))
+    with patch.object(hub, "FIRST_RETRY_SECONDS", 0.002), patch.object(subscription, "RETRY_SECONDS", 0.002):
+        asyncio.run(play(seed, publisher, scripts, troubles))
