@@ -55,11 +55,14 @@ class MemoryApiKeyLookup(ApiKeyLookup):
 
 class MemoryTicketStore(TicketStore):
     def __init__(self, database: MemoryDatabase) -> None:
-        self._tickets = database.tickets
+        self._database = database
 
     async def put(self, ticket_hash: bytes, actor: Actor, *, expires_at: datetime) -> None:
-        self._tickets[ticket_hash] = (actor, expires_at)
+        tickets, now = self._database.tickets, self._database.clock.now()
+        for expired in [known for known, (_, end) in tickets.items() if end <= now]:
+            del tickets[expired]
+        tickets[ticket_hash] = (actor, expires_at)
 
     async def take(self, ticket_hash: bytes, *, at: datetime) -> Actor | None:
-        actor, expires_at = self._tickets.pop(ticket_hash, (None, at))
+        actor, expires_at = self._database.tickets.pop(ticket_hash, (None, at))
         return actor if at < expires_at else None

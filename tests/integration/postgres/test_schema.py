@@ -66,3 +66,60 @@ async def test_table_refuses_what_is_no_candle(database: TestDatabase) -> None:
             with pytest.raises(CheckViolationError):
                 await connection.execute(f"insert into trading.candles values (1, '1h', '2026-03-02', {numbers})")
         await connection.execute("insert into trading.candles values (1, '1h', '2026-03-02', 1, 2, 1, 1, 0)")
+
+
+_READ = "select"
+_RIGHTS = {
+    "tc_api": {
+        **dict.fromkeys(
+            ("trading.symbols", "trading.candles", "trading.live_series", "trading.signals", "trading.decisions"), _READ
+        ),
+        **dict.fromkeys(("ml.models", "ml.model_versions", "ml.aliases", "ml.forecasts"), _READ),
+        "public.api_keys": "select update(revoked_at,version)",
+        "public.service_users": "select",
+        "public.stream_tickets": "delete insert select",
+    },
+    "tc_worker": {
+        **dict.fromkeys(("trading.symbols", "trading.candles", "trading.live_series", "ml.models"), "insert select update"),
+        "trading.candle_staging": "delete insert select",
+        "trading.signals": "delete insert select update",
+        "trading.decisions": "delete insert select",
+        "ml.model_versions": "insert select",
+        "ml.aliases": "delete insert select update",
+        "ml.alias_history": "insert",
+        "ml.forecasts": "delete insert select",
+        "public.outbox": "insert",
+        "public.inbox": "insert select",
+        "public.api_keys": "insert select update",
+        "public.service_users": "insert select update",
+    },
+    "tc_system": {
+        "public.outbox": "delete insert select update",
+        "public.dead_letters": "delete insert select",
+        "public.inbox": "delete select(handled_at)",
+    },
+}
+"""What each role may do with the tables of the contexts: a change here is a change of who can be trusted with what."""
+
+_GRANTED = """
+    select role, name, string_agg(distinct granted, ' ' order by granted) as rights from (
+        select grantee as role, table_schema || '.' || table_name as name, lower(privilege_type) as granted
+        from information_schema.table_privileges
+        union all
+        select p.grantee, p.table_schema || '.' || p.table_name,
+            lower(p.privilege_type) || '(' || string_agg(p.column_name, ',' order by p.column_name) || ')'
+        from information_schema.column_privileges p
+        where not exists (select from information_schema.table_privileges t where t.grantee = p.grantee
+            and (t.table_schema, t.table_name, t.privilege_type) = (p.table_schema, p.table_name, p.privilege_type))
+        group by p.grantee, p.table_schema, p.table_name, p.privilege_type
+    ) as every where name = any ($1) group by role, name
+"""
+
+
+async def test_each_role_may_do_exactly_what_is_listed(database: TestDatabase) -> None:
+    granted: dict[str, dict[str, str]] = {}
+    async with connected(database.administrator) as connection:
+        for row in await connection.fetch(_GRANTED, list(METADATA.tables)):
+            granted.setdefault(row["role"], {})[row["name"]] = row["rights"]
+    granted.pop("tc_owner")
+    assert granted == _RIGHTS
