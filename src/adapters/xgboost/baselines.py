@@ -20,6 +20,8 @@ FLOOR: Final = 0.05
 """No scale falls below this many ATR."""
 
 RIDGE: Final = 1e-4
+WINSOR: Final = 0.999
+"""Targets in units of ATR are cut at this quantile of the training rows."""
 TERMS: Final = 5
 """The first columns of `HAR_COLUMNS` are volatilities; the others modify them."""
 
@@ -54,7 +56,9 @@ class HarW:
 
     @classmethod
     def fit(cls, design: F64, atr: F64, delta: F64) -> HarW:
-        coefficients = least_squares(design, delta / atr, ridge=RIDGE)
+        # After a holiday without trades ATR is next to nothing: a few such candles would bend the whole line.
+        target = delta / atr
+        coefficients = least_squares(design, np.minimum(target, np.quantile(target, WINSOR)), ridge=RIDGE)
         ratio = delta / (atr * np.maximum(design @ coefficients, FLOOR))
         return cls(coefficients, np.quantile(ratio, LEVELS), float(ratio.mean()))
 

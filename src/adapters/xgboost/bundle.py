@@ -12,9 +12,9 @@ import xgboost as xgb
 
 from adapters.xgboost.arrays import F32, F64, LEVELS, SIDES
 from adapters.xgboost.barrier_model import QUESTION_COLUMNS, BarrierModel
-from adapters.xgboost.baselines import FLOOR, HarW
+from adapters.xgboost.baselines import FLOOR, WINSOR, HarW
 from adapters.xgboost.boosting import load_booster, serialise
-from adapters.xgboost.range_model import INTERVAL_LEVEL, WINSOR, Offsets, RangeModel, RangeTrees
+from adapters.xgboost.range_model import INTERVAL_LEVEL, Offsets, RangeModel, RangeTrees
 from adapters.xgboost.report import Choice
 from adapters.xgboost.samples import CELLS
 from adapters.xgboost.walk_forward import ENSEMBLE, FittedFold

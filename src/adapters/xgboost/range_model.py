@@ -12,14 +12,13 @@ import numpy as np
 import xgboost as xgb
 
 from adapters.xgboost.arrays import F32, F64
-from adapters.xgboost.baselines import HarW, RangeForecast, har_columns, har_w_design
+from adapters.xgboost.baselines import WINSOR, HarW, RangeForecast, har_columns, har_w_design
 from adapters.xgboost.boosting import MEAN, QUANTILES, Grower, predict
 from adapters.xgboost.samples import Samples
 from tradingcore.ml.policies import Fold
 
 INTERVAL_LEVEL: Final = 0.8
 MISS_PER_SIDE: Final = 0.1
-WINSOR: Final = 0.999
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ from tradingcore.ml.ports import FeatureCalculator, TargetCalculator, TrainingRe
 
 EWMA_ALPHA: Final = 0.06
 SMALLEST_VARIANCE: Final = 1e-16
+MOST_FLAT: Final = 0.5
+"""A series of which more candles than this do not move at all is not worth a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +152,11 @@ def hash_candles(candles: CandleSeries) -> str:
 
 
 def _require_movement(candles: CandleSeries, values: F32, atr: F64, scale: F64) -> None:
-    dead = ~((atr > 0) & (scale > 0))
-    if dead.any():
+    flat = f64(candles.high) <= f64(candles.low)
+    if flat.mean() > MOST_FLAT or not ((atr > 0) & (scale > 0)).all():
         raise DataUnfit(
-            f"{candles.key}: the price does not move around {int(dead.sum())} of {len(dead)} candles, so there is nothing to learn"
+            f"{candles.key}: the price does not move within {int(flat.sum())} of {len(flat)} candles, "
+            "so there is too little to learn; use a longer timeframe"
         )
     undefined = ~np.isfinite(values).all(axis=0)
     if undefined.any():
