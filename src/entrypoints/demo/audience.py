@@ -45,15 +45,16 @@ class Audience:
                         since = await self._take(socket, frame, since)
 
     async def _take(self, socket: Any, frame: dict[str, Any], since: dict[str, Any] | None) -> dict[str, Any] | None:
-        match frame.get("op"):
+        """Handle a frame and return the position to come back from."""
+        match frame["op"]:
             case "ping":
                 await socket.send(json.dumps({"op": "pong"}))
-            case "ack" if frame.get("topic") == "signals:*":
+            case "ack" | "reset" if frame.get("topic") == "signals:*":
                 self._ready.set()
-                return {"epoch": frame["epoch"], "offset": frame["offset"]} if since is None else since
-            case "event":
+                return {"epoch": frame["epoch"], "offset": frame["offset"]}
+            case "event" if since is not None:
                 self._hear(frame)
-                return {"epoch": since["epoch"], "offset": frame["offset"]} if since else None
+                return {**since, "offset": frame["offset"]}
         return since
 
     def _hear(self, frame: dict[str, Any]) -> None:

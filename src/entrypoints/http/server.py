@@ -149,7 +149,8 @@ class ApiServer:
             server_header=False,
             lifespan="on",
             ws="websockets-sansio",
-            ws_max_size=self._hub.limits.frame_bytes,
+            ws_max_size=2 * self._hub.limits.frame_bytes,  # so that our own limit answers first, with its close code
+            ws_per_message_deflate=False,
             timeout_graceful_shutdown=http.shutdown_seconds,
         )
         self._server = _DrainingServer(config, self._lifecycle, self._hub, drain_seconds=http.drain_seconds)
