@@ -133,7 +133,11 @@ async def running(settings: Settings, kind: ProcessKind, *, observer: Observer =
             options["blob_folder"] = models_folder(settings)
         if settings.stream.log != "storage":
             options |= {"stream_kind": "redis", "redis_url": settings.stream.log}
-        yield Platform(settings=settings, container=Container(**options), migrator=migrator)
+        container = Container(**options)
+        if settings.storage_kind == "postgres":
+            # Before the engines go: it holds a connection that listens.
+            stack.push_async_callback(container.outbox().close)
+        yield Platform(settings=settings, container=container, migrator=migrator)
 
 
 async def _engines(stack: AsyncExitStack, settings: Settings, kind: ProcessKind, migrator: Migrator) -> dict[str, Any]:

@@ -20,6 +20,9 @@ from tradingcore.trading.use_cases.watch_freshness import WatchFreshnessCommand
 
 TRIM_EVERY: Final = timedelta(minutes=1)
 WATCH_EVERY: Final = timedelta(seconds=15)
+REMEMBER_HANDLED: Final = timedelta(days=30)
+"""Far longer than an event is on its way; dead letters that are replayed later may have an effect a second time."""
+
 RETRY_AFTER_SECONDS: Final = 1.0
 
 _log = structlog.get_logger("worker")
@@ -63,6 +66,7 @@ class Worker:
 
     async def _trim(self) -> None:
         await self._container.stream_log().trim()
+        await self._container.outbox().forget_handled(older_than=REMEMBER_HANDLED)
 
     async def _watch(self) -> None:
         if self._watched:

@@ -146,8 +146,8 @@ class MemoryDatabase:
     )
     tickets: dict[bytes, tuple[Actor, datetime]] = field(default_factory=dict)
     outbox: OutboxRows = field(default_factory=OutboxRows)
-    causes: dict[tuple[str, int], None] = field(default_factory=dict)
-    """(handler, event id as a number, which hashes quicker), oldest first."""
+    causes: dict[tuple[str, int], datetime] = field(default_factory=dict)
+    """(handler, event id as a number, which hashes quicker) to when it was recorded, oldest first."""
 
 
 class MemoryUnit:
@@ -196,7 +196,7 @@ class MemoryUnit:
         for staged in self._changed:
             staged.apply()
         if self._cause is not None:
-            database.causes[self._cause] = None
+            database.causes[self._cause] = database.clock.now()
             if len(database.causes) > REMEMBERED_CAUSES:
                 del database.causes[next(iter(database.causes))]
         if self._events:

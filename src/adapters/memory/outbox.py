@@ -5,14 +5,15 @@ from datetime import timedelta
 
 from adapters.memory.database import MemoryDatabase, OutboxEntry
 from tradingcore.kernel.authz import EventId
-from tradingcore.kernel.ports import ClaimedEvent, DeadLetters, Outbox, OutboxStatus, ParkedEvent
+from tradingcore.kernel.ports import ClaimedEvent, DeadLetters, Inbox, Outbox, OutboxStatus, ParkedEvent
 
 
-class MemoryOutbox(Outbox, DeadLetters):
+class MemoryOutbox(Outbox, DeadLetters, Inbox):
     """The relay's side of what units of work appended to ``database``."""
 
     def __init__(self, database: MemoryDatabase) -> None:
         self._rows = database.outbox
+        self._causes = database.causes
         self._clock = database.clock
 
     async def claim(self, *, limit: int, lease: timedelta) -> Sequence[ClaimedEvent]:
@@ -79,6 +80,13 @@ class MemoryOutbox(Outbox, DeadLetters):
     async def list_parked(self, *, limit: int) -> Sequence[ParkedEvent]:
         newest_first = sorted((parked for parked, _ in self._rows.parked.values()), key=lambda one: (one.parked_at, one.id))
         return newest_first[::-1][:limit]
+
+    async def forget_handled(self, *, older_than: timedelta) -> int:
+        horizon = self._clock.now() - older_than
+        old = [cause for cause, handled_at in self._causes.items() if handled_at < horizon]
+        for cause in old:
+            del self._causes[cause]
+        return len(old)
 
     def _entry(self, claimed: ClaimedEvent) -> OutboxEntry | None:
         """The open event, unless the lease went to somebody else meanwhile."""

@@ -16,7 +16,7 @@ from tradingcore.kernel.aggregate import RecordedEvent
 from tradingcore.kernel.authz import EventId, TraceId
 from tradingcore.kernel.codec import EventCodec
 from tradingcore.kernel.errors import InvalidInput
-from tradingcore.kernel.ports import ClaimedEvent, DeadLetters, Outbox, OutboxStatus, ParkedEvent
+from tradingcore.kernel.ports import ClaimedEvent, DeadLetters, Inbox, Outbox, OutboxStatus, ParkedEvent
 
 # Losing a claim or a settlement in a crash means another delivery, which handlers expect: no need to wait for the disk.
 _QUICK: Final = "(select set_config('synchronous_commit', 'off', true)) as quick"
@@ -88,7 +88,7 @@ _PARKED: Final = text(
 _FORGET: Final = text("delete from public.inbox where handled_at < clock_timestamp() - cast(:age as interval)")
 
 
-class PostgresOutbox(Outbox, DeadLetters):
+class PostgresOutbox(Outbox, DeadLetters, Inbox):
     """The role of ``engine`` is ``tc_system``; one connection of its pool is kept for LISTEN once `wait` was called.
 
     ``codec`` must know every event that is stored: a claim that meets an unknown one parks it.
@@ -176,7 +176,6 @@ class PostgresOutbox(Outbox, DeadLetters):
         ]
 
     async def forget_handled(self, *, older_than: timedelta) -> int:
-        """Delete what handlers recorded longer ago: choose far more than an event can be on its way."""
         async with self._alone() as connection:
             return (await connection.execute(_FORGET, {"age": older_than})).rowcount
 

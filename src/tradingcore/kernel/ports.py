@@ -159,3 +159,13 @@ class DeadLetters(Protocol):
     @abstractmethod
     async def list_parked(self, *, limit: int) -> Sequence[ParkedEvent]:
         """Return the newest first."""
+
+
+class Inbox(Protocol):
+    """What handlers have recorded, so that an event which comes again is known."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def forget_handled(self, *, older_than: timedelta) -> int:
+        """Forget what was recorded longer ago and return how much: choose far more than an event can be on its way."""

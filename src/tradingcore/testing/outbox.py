@@ -9,9 +9,10 @@ from datetime import timedelta
 import pytest
 
 from tradingcore.kernel.authz import EventId
+from tradingcore.kernel.errors import AlreadyHandled
 from tradingcore.kernel.market import SeriesKey, SymbolCode, Timeframe
-from tradingcore.kernel.ports import ClaimedEvent, DeadLetters, Outbox, UnitOfWorkFactory
-from tradingcore.testing.builders import MONDAY, a_candle, a_closed_candle, a_live_series, an_actor, an_id
+from tradingcore.kernel.ports import ClaimedEvent, DeadLetters, Inbox, Outbox, UnitOfWorkFactory
+from tradingcore.testing.builders import MONDAY, a_candle, a_cause, a_closed_candle, a_live_series, an_actor, an_id
 from tradingcore.testing.unit_of_work import AT_A_TIME
 from tradingcore.trading.events import CandleClosed
 from tradingcore.trading.ports import TradingUnitOfWork
@@ -202,3 +203,35 @@ class Closer:
                 candle = a_candle(close=close, open=close, high=close, low=close)
                 series = series.closed(candle, source="test", received_at=MONDAY, missing_candles=0)
             await unit.live_series.save(series)
+
+
+@pytest.mark.asyncio
+class InboxContract:
+    """Fixtures: ``inbox`` and ``units``, on one empty store. Override `elapse` where time is not the machine's own."""
+
+    @pytest.fixture
+    def inbox(self) -> Inbox:
+        raise NotImplementedError("supply the inbox under test")
+
+    @pytest.fixture
+    def units(self) -> UnitOfWorkFactory[TradingUnitOfWork]:
+        raise NotImplementedError("supply the units of work of the same database")
+
+    async def elapse(self, time: timedelta) -> None:
+        """Let ``time`` pass."""
+        await asyncio.sleep(time.total_seconds())
+
+    async def test_only_what_was_recorded_long_ago_is_forgotten(
+        self, inbox: Inbox, units: UnitOfWorkFactory[TradingUnitOfWork]
+    ) -> None:
+        actor = an_actor(cause=a_cause())
+        async with units(actor):
+            pass
+        await self.elapse(SHORT)
+        assert await inbox.forget_handled(older_than=timedelta(days=1)) == 0
+        with pytest.raises(AlreadyHandled):
+            async with units(actor):
+                pass
+        assert await inbox.forget_handled(older_than=timedelta(0)) == 1
+        async with units(actor):
+            pass

@@ -15,7 +15,7 @@ from adapters.postgres.trading import PostgresTradingUnits
 from tests.integration.postgres.server import TestDatabase
 from tradingcore.kernel.codec import EventCodec
 from tradingcore.kernel.market import SeriesKey, SymbolCode, Timeframe
-from tradingcore.testing.builders import BTC_1H, a_cause, a_closed_candle, an_actor
+from tradingcore.testing.builders import BTC_1H, a_closed_candle, an_actor
 from tradingcore.testing.fakes import SequentialIds
 from tradingcore.trading.events import EVENTS
 
@@ -83,11 +83,3 @@ async def test_events_of_one_key_are_numbered_in_the_order_of_their_commits(
         assert not waiting.done()
     await waiting
     assert len(await outbox.claim(limit=10, lease=LEASE)) == 1
-
-
-async def test_old_causes_are_forgotten(outbox: PostgresOutbox, worker_engine: AsyncEngine) -> None:
-    units = PostgresTradingUnits(worker_engine, EventCodec(EVENTS), SequentialIds())
-    async with units(an_actor(cause=a_cause())):
-        pass
-    assert await outbox.forget_handled(older_than=timedelta(days=1)) == 0
-    assert await outbox.forget_handled(older_than=timedelta(0)) == 1

@@ -22,7 +22,7 @@ from tradingcore.testing.auth import ApiKeyLookupContract, AuthUnitOfWorkContrac
 from tradingcore.testing.candles import CandleStoreContract
 from tradingcore.testing.fakes import SequentialIds
 from tradingcore.testing.ml import MlQueriesContract, MlUnitOfWorkContract
-from tradingcore.testing.outbox import OutboxContract
+from tradingcore.testing.outbox import InboxContract, OutboxContract
 from tradingcore.testing.trading import TradingQueriesContract, TradingUnitOfWorkContract
 from tradingcore.trading import events as trading_events
 
@@ -128,4 +128,10 @@ class TestPostgresTicketStore(TicketStoreContract):
 class TestPostgresOutbox(TradingFixtures, OutboxContract):
     @pytest.fixture
     def dead_letters(self, outbox: PostgresOutbox) -> PostgresOutbox:
+        return outbox
+
+
+class TestPostgresInbox(TradingFixtures, InboxContract):
+    @pytest.fixture
+    def inbox(self, outbox: PostgresOutbox) -> PostgresOutbox:
         return outbox

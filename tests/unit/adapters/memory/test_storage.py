@@ -17,7 +17,7 @@ from tradingcore.testing.auth import ApiKeyLookupContract, AuthUnitOfWorkContrac
 from tradingcore.testing.candles import CandleStoreContract
 from tradingcore.testing.fakes import FakeClock, SequentialIds
 from tradingcore.testing.ml import BlobStoreContract, MlQueriesContract, MlUnitOfWorkContract
-from tradingcore.testing.outbox import OutboxContract
+from tradingcore.testing.outbox import InboxContract, OutboxContract
 from tradingcore.testing.trading import TradingQueriesContract, TradingUnitOfWorkContract
 
 
@@ -112,6 +112,19 @@ class TestMemoryTicketStore(TicketStoreContract):
 class TestMemoryOutbox(TradingFixtures, OutboxContract):
     @pytest.fixture
     def dead_letters(self, outbox: MemoryOutbox) -> MemoryOutbox:
+        return outbox
+
+    @pytest.fixture(autouse=True)
+    def _time(self, clock: FakeClock) -> None:
+        self.clock = clock
+
+    async def elapse(self, time: timedelta) -> None:
+        self.clock.advance(time)
+
+
+class TestMemoryInbox(TradingFixtures, InboxContract):
+    @pytest.fixture
+    def inbox(self, outbox: MemoryOutbox) -> MemoryOutbox:
         return outbox
 
     @pytest.fixture(autouse=True)
