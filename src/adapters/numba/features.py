@@ -17,8 +17,11 @@ from tradingcore.ml.errors import FeatureSpecMismatch, NotEnoughHistory
 from tradingcore.ml.model.features import FeatureMatrix, FeatureRow, FeatureSpec, SeriesProfile
 from tradingcore.ml.ports import FeatureCalculator
 
-_SLAB_ROWS: Final = 4096
-"""A series is computed in slabs that fit the processor's cache; each begins anew, with its own ``w_max`` candles before it."""
+_SLAB_ROWS: Final = 4080
+"""A series is computed in slabs that fit the processor's cache; each begins anew, with its own ``w_max`` candles before it.
+
+No power of two, which would put all columns of a candle on the same few lines of the cache.
+"""
 
 
 class NumbaFeatureCalculator(FeatureCalculator):
@@ -97,7 +100,7 @@ class NumbaFeatureCalculator(FeatureCalculator):
         values = np.empty((rows, len(NAMES)), dtype=np.float32)
         atr = np.empty(rows)
         scale = np.empty(rows)
-        slab = max(_SLAB_ROWS, 2 * spec.w_max)
+        slab = max(_SLAB_ROWS, spec.w_max)
         for start in range(0, rows, slab):
             stop = min(start + slab, rows)
             part = columns.part(start, first + stop)
