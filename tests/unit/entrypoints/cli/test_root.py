@@ -1,0 +1,165 @@
+"""The root command: exit codes, where output goes, and what is loaded for it."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import rich_click as click
+
+from entrypoints.cli import app
+from entrypoints.cli.app import COMMANDS, root
+from entrypoints.cli.console import Session, command_body
+from entrypoints.cli.exits import CommandFailed, Exit, exit_code_of
+from tradingcore.kernel.errors import Conflict, InvalidInput, NotFound, PermissionDenied, TradingCoreError, Unavailable
+from tradingcore.trading.errors import CandleFileUnreadable
+
+LOOK = """
+import sys
+from entrypoints.cli.app import run
+try:
+    run(["--help"])
+except SystemExit as end:
+    heavy = {"sqlalchemy", "litestar", "numpy", "pydantic", "numba", "asyncio", "dependency_injector"} & set(sys.modules)
+    print(f"code {end.code or 0}, loaded {sorted(heavy)}", file=sys.stderr)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("TRADINGCORE__"):
+            monkeypatch.delenv(name)
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as end:
+        app.run(list(arguments))
+    return int(end.value.code or 0)
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
+    """A command ``doctor`` that raises what the list holds."""
+    raised: list[BaseException] = []
+
+    @click.command()
+    @command_body
+    async def doctor(session: Session) -> None:
+        raise raised[0]
+
+    monkeypatch.setattr("entrypoints.cli.doctor.doctor", doctor)
+    return raised
+
+
+def test_help_lists_every_command_and_loads_nothing_heavy() -> None:
+    done = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr.strip().splitlines()[-1] == "code 0, loaded []"
+    for name in COMMANDS:
+        assert name in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["--nonsense"], ["config", "nonsense"], ["config", "show", "surplus"], ["--config", "."]]
+)
+def test_wrong_usage_ends_with_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*arguments) == Exit.USAGE
+    assert capsys.readouterr().out == ""
+
+
+def test_wrong_configuration_ends_with_three_in_one_sentence(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run("--storage", "sqlite", "config", "show") == Exit.CONFIGURATION
+    assert run("--config", str(tmp_path / "no.toml"), "config", "show") == Exit.CONFIGURATION
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "error: storage (flag): must be embedded, memory or a postgresql:// address, was 'sqlite'",
+        f"error: cannot read the configuration file {tmp_path / 'no.toml'}: No such file or directory",
+    ]
+
+
+def test_json_is_one_document_and_errors_stay_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--json", "--storage", "memory", "config", "show") == Exit.OK
+    out, err = capsys.readouterr()
+    assert json.loads(out)["storage"] == {"value": "memory", "origin": "flag"}
+    assert err == ""
+    assert run("--json", "--storage", "sqlite", "config", "show") == Exit.CONFIGURATION
+    out, err = capsys.readouterr()
+    assert (out, err[:7]) == ("", "error: ")
+
+
+def test_configuration_is_shown_without_secrets(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TRADINGCORE__SECRETS__CURSOR_KEY", "hunter2")
+    monkeypatch.setenv("TRADINGCORE__DATABASE__API_PASSWORD", "hunter2")
+    monkeypatch.setenv("TRADINGCORE__STREAM__LOG", "redis://:hunter2@cache/0")
+    for options in ([], ["--json"]):
+        assert run(*options, "--storage", "postgresql://admin:hunter2@db/trading", "config", "show") == Exit.OK
+        out = capsys.readouterr().out
+        assert "hunter2" not in out
+        assert "postgresql://admin:***@db/trading" in out
+        assert "environment TRADINGCORE__SECRETS__CURSOR_KEY" in out
+    assert run("config", "schema") == Exit.OK
+    assert "properties" in json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (NotFound("there is no symbol X"), Exit.FAILURE, "error: there is no symbol X"),
+        (InvalidInput("limit must be positive"), Exit.USAGE, "error: limit must be positive"),
+        (Unavailable("the database is away"), Exit.UNREACHABLE, "error: the database is away"),
+        (CommandFailed("3 gaps", exit_code=Exit.CHECK_FAILED), Exit.CHECK_FAILED, "error: 3 gaps"),
+        (OSError(errno.ENOSPC, "No space left on device", "/data/x"), Exit.FAILURE, "error: /data/x: no space left on device"),
+        (PermissionError(errno.EACCES, "Permission denied", "/data/x"), Exit.FAILURE, "error: /data/x: permission denied"),
+        (ModuleNotFoundError("no", name="xgboost.core"), Exit.CONFIGURATION, "needs xgboost.core: pip install 'tradingcore[ml]'"),
+        (KeyboardInterrupt(), Exit.INTERRUPTED, "interrupted"),
+    ],
+)
+def test_what_a_command_raises_becomes_one_sentence_and_a_code(
+    broken: list[BaseException], error: BaseException, code: Exit, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken.append(error)
+    assert run("doctor") == code
+    out, err = capsys.readouterr()
+    assert (out, len(err.splitlines())) == ("", 1)
+    assert sentence in err
+
+
+def test_verbose_shows_where_an_error_came_from(broken: list[BaseException]) -> None:
+    broken.append(NotFound("there is no symbol X"))
+    with pytest.raises(NotFound):
+        app.run(["--verbose", "doctor"])
+
+
+def test_mistake_of_ours_is_no_sentence(broken: list[BaseException]) -> None:
+    broken.append(ZeroDivisionError("ours"))
+    with pytest.raises(ZeroDivisionError):
+        app.run(["doctor"])
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (PermissionDenied("no"), Exit.FAILURE),
+        (Conflict("no"), Exit.FAILURE),
+        (CandleFileUnreadable("no"), Exit.FAILURE),
+        (CommandFailed("no", exit_code=Exit.REFUSED), Exit.REFUSED),
+    ],
+)
+def test_every_error_has_its_code(error: TradingCoreError, code: Exit) -> None:
+    assert exit_code_of(error) is code
+
+
+def test_table_lists_commands_that_exist() -> None:
+    context = click.Context(root)
+    for name in root.list_commands(context):
+        _, command, _ = root.resolve_command(context, [name])
+        assert isinstance(command, click.Command), name
+        assert command.name == name
