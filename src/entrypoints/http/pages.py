@@ -1,7 +1,7 @@
 """Pages over HTTP: opaque signed cursors, the ``page`` part of a body, and RFC 8288 links.
 
 A cursor holds the sort key, the id, the direction and a hash of the list that it belongs to: path and filters. It says nothing to a
-client and works for no other list. 49 bytes: version, direction, microseconds since 1970, id, list hash, tag (HMAC-SHA-256, cut).
+client and works for no other list. 50 bytes: version, direction, microseconds since 1970, id, list hash, tag (HMAC-SHA-256, cut).
 """
 
 from __future__ import annotations

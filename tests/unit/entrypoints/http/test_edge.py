@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -120,6 +121,20 @@ async def test_head_is_get_without_its_body(shared_world: World) -> None:
             assert (head.status_code, head.content) == (got.status_code, b"")
             assert head.headers["content-length"] == str(len(got.content))
             assert head.headers["content-type"] == got.headers["content-type"]
+
+
+async def test_head_sends_no_byte_of_a_body(shared_world: World) -> None:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: Any = {"type": "http", "method": "HEAD", "path": "/health/live", "query_string": b"", "headers": [], "root_path": ""}
+    await shared_world.app(scope, receive, send)
+    assert [message.get("body", b"") for message in sent] == [b"", b""]
 
 
 async def test_a_request_leaves_one_line_without_values(world: World) -> None:

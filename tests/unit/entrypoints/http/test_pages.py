@@ -51,6 +51,17 @@ def test_a_changed_cursor_is_refused(request: PageRequest, place: int, character
             CURSORS.open(changed, LIST, limit=request.limit)
 
 
+@given(requests)
+def test_a_cursor_has_one_spelling(request: PageRequest) -> None:
+    cursor = CURSORS.seal(request, LIST)
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    # The last character carries two bits that mean nothing.
+    same_bytes = alphabet[alphabet.index(cursor[-1]) ^ 1]
+    for other in (cursor[:-1] + same_bytes, cursor + "=", cursor + "\n"):
+        with pytest.raises(InvalidInput):
+            CURSORS.open(other, LIST, limit=request.limit)
+
+
 @given(st.text(max_size=128))
 def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput):
