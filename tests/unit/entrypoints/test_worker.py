@@ -126,12 +126,13 @@ async def test_replay_from_the_same_place_decides_the_same_again() -> None:
     assert len(await flow.forecasts()) == len(await flow.decisions()) == 5
 
 
-async def test_rewind_that_breaks_off_leaves_no_candle_without_a_decision(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", ["forget_forecasts", "rewind_series"])
+async def test_rewind_that_breaks_off_leaves_no_candle_without_a_decision(step: str) -> None:
     flow = await Flow().prepared()
     for candle in LIVE[:3]:
         await flow.close(candle)
         await flow.relayed()
-    real = flow.container.rewind_series
+    real = getattr(flow.container, step)
 
     class Broken:
         async def __call__(self, *_: object) -> None:

@@ -11,7 +11,6 @@ import pytest
 from adapters.memory.ml import MemoryMlUnit, MemoryMlUnits
 from tests.unit.core.ml.world import FIVE, Learning
 from tests.unit.core.stand_ins import QuickTrainer
-from tradingcore.kernel.authz import Actor
 from tradingcore.kernel.errors import InvalidInput, NotFound
 from tradingcore.kernel.market import SeriesKey
 from tradingcore.ml.model.model_version import ModelVersion
@@ -86,14 +85,13 @@ async def test_candles_from_the_stop_on_are_never_seen() -> None:
 async def test_trainings_that_end_together_are_all_kept() -> None:
     learning = await Learning().with_candles()
 
-    class SlowUnits(MemoryMlUnits):
-        def __call__(self, actor: Actor) -> MemoryMlUnit:
-            return SlowUnit(learning.database, learning.ids, actor)
-
     class SlowUnit(MemoryMlUnit):
         async def __aexit__(self, *error: Any) -> None:
             await asyncio.sleep(0)
             await super().__aexit__(*error)
+
+    class SlowUnits(MemoryMlUnits):
+        unit = SlowUnit
 
     learning.units = SlowUnits(learning.database, learning.ids)
     done = await asyncio.gather(*(train(learning, horizon=4, seed=seed) for seed in range(4)))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
+from adapters.memory.trading import MemoryTradingUnit, MemoryTradingUnits
 from tests.unit.core.trading.world import SIX, Trading
 from tradingcore.kernel.authz import Actor, TraceId
 from tradingcore.kernel.errors import Unauthenticated
@@ -56,8 +58,21 @@ async def test_staleness_is_announced_once_until_a_candle_comes() -> None:
     assert [type(event) for event in trading.events()] == [SeriesWentStale, CandleClosed, SeriesWentStale]
 
 
+class SlowUnit(MemoryTradingUnit):
+    """Lets others run before it commits."""
+
+    async def __aexit__(self, *error: Any) -> None:
+        await asyncio.sleep(0)
+        await super().__aexit__(*error)
+
+
+class SlowUnits(MemoryTradingUnits):
+    unit = SlowUnit
+
+
 async def test_two_watchers_announce_it_once() -> None:
     trading = await watched()
+    trading.units = SlowUnits(trading.database, trading.ids)
     found = await asyncio.gather(*(stale(trading, DUE + HOUR) for _ in range(8)))
     assert sum(map(len, found)) == len(trading.events()) == 1
 
