@@ -12,7 +12,7 @@ from tests.unit.architecture.source import ROOT
 EXAMPLES = ROOT / "docs" / "examples"
 
 CELL_BY_CELL = """
-import asyncio, pathlib, sys
+import asyncio, pathlib, re, sys
 
 async def notebook(cells):
     names = {"__name__": "__main__"}
@@ -20,7 +20,7 @@ async def notebook(cells):
         exec(compile(cell, "cell", "exec"), names)
         await asyncio.sleep(0)
 
-asyncio.run(notebook(pathlib.Path(sys.argv[1]).read_text().split("# %%")))
+asyncio.run(notebook(re.split("(?m)^(?=# %%)", pathlib.Path(sys.argv[1]).read_text())))
 """
 """A notebook runs one cell after the other on the thread of an event loop that is busy running them."""
 
