@@ -161,6 +161,58 @@ def test_horizon_that_no_window_holds_is_refused(horizon: int) -> None:
         CALCULATOR.spec(a_profile(), horizon=horizon, has_volume=True)
 
 
+def a_path(kind: str, count: int) -> NDArray[np.float64]:
+    """Log returns that are hard on running sums and recursions."""
+    calm: NDArray[np.float64] = 1e-6 * np.sin(np.arange(count) * 1.7)
+    if kind == "calm after a shock":
+        calm[300] = 6.0
+    if kind == "standing still":
+        calm = 1e3 * calm
+        calm[700 : count - 200] = 0.0
+    if kind == "steady drift":
+        calm = np.full(count, 1e-4)
+    return calm
+
+
+@pytest.mark.parametrize("kind", ["calm after a shock", "standing still", "steady drift"])
+def test_forms_agree_after_what_is_hard_on_sums(kind: str) -> None:
+    spec = CALCULATOR.spec(a_profile(), horizon=4, has_volume=True)
+    close = np.exp(np.cumsum(a_path(kind, 4_000)))
+    market = shaped(4_000, np.stack([np.append(1.0, close[:-1]), close, close, close], axis=1))
+    matrix = CALCULATOR.matrix(market, spec)
+    values = np.asarray(matrix.values)
+    allowed = 1e-6 * np.maximum(values.std(axis=0), 1e-6)
+    # The longest average remembers 2e-9 of its seed, and shows it where the market is ten thousand times calmer than before.
+    allowed[spec.names.index("ema_slow")] = 1e-2
+    for stop in range(spec.w_max, 4_000, 61):
+        (row,) = CALCULATOR.window(market.slice(0, stop), [spec])
+        difference = np.abs(np.asarray(row.values) - values[stop - spec.w_max])
+        assert (difference <= allowed).all(), spec.names[int((difference / allowed).argmax())]
+
+
+def test_market_that_drifts_steadily_has_no_shape() -> None:
+    spec = CALCULATOR.spec(a_profile(), horizon=4, has_volume=True)
+    close = np.exp(np.cumsum(a_path("steady drift", spec.w_max)))
+    market = shaped(spec.w_max, np.stack([close, close, close, close], axis=1))
+    (row,) = CALCULATOR.window(market, [spec])
+    values = dict(zip(spec.names, row.values, strict=True))
+    assert [values[name] for name in ("autocorrelation", "skewness", "kurtosis")] == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(("days", "is_known"), [(0, False), (2, False), (3, True)])
+def test_time_of_day_seen_on_fewer_than_three_days_counts_as_any_other(days: int, is_known: bool) -> None:
+    profile = a_profile(Calendar.US_EQUITY)
+    spec = CALCULATOR.spec(profile, horizon=1, has_volume=False)
+    market = a_market(spec.w_max, key=profile.key, calendar=Calendar.US_EQUITY)
+    times = np.asarray(market.open_times).copy()
+    # The last candle of a session, at 20:00, opens at 22:00 on some days and on the day of the row.
+    lasts = np.flatnonzero((times // 3_600_000) % 24 == 20)[:-1]
+    moved = [*lasts[len(lasts) - days :].tolist(), len(times) - 1]
+    times[moved] += (22 - (times[moved] // 3_600_000) % 24) * 3_600_000
+    (row,) = CALCULATOR.window(replace(market, open_times=times.data.toreadonly()), [spec])
+    assert (row.values[spec.names.index("har_diur")] != 1.0) == is_known
+
+
 PRICES = st.one_of(
     st.floats(min_value=1e-9, max_value=1e9),
     st.sampled_from([1.0, 1.0 + 1e-15, 1e-99, 1e99]),
