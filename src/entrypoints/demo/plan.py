@@ -46,6 +46,13 @@ class DemoPlan:
     def source(self) -> str:
         return self.series[0].source
 
+    @property
+    def folder(self) -> str:
+        """Demos of other candles must not meet: each has a data folder of its own, by this name."""
+        if self.source == "simulated":
+            return self.source
+        return "-".join(f"{one.key.symbol}-{one.key.timeframe.value}".replace("/", "") for one in self.series)
+
 
 def series_of(files: Sequence[Path], symbols: Sequence[SymbolCode], timeframes: Sequence[Timeframe]) -> tuple[DemoSeries, ...]:
     """Pair up ``--candles``, ``--symbol`` and ``--timeframe``; without any of them three simulated symbols, hourly."""

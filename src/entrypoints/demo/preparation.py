@@ -21,6 +21,9 @@ from tradingcore.ml.model.model_version import ModelVersion
 from tradingcore.trading.ports import CandleSource
 from tradingcore.trading.use_cases.import_candles import ImportCandlesCommand, ImportProgress
 
+LONGEST_CLOSURE: Final = timedelta(days=4)
+"""A market may be closed for so long before the end of the simulated span."""
+
 AT_A_TIME: Final = 2
 """Models trained at once, each in a process of its own."""
 
@@ -53,29 +56,40 @@ def candle_source(series: DemoSeries) -> CandleSource:
 
 async def import_series(platform: Platform, actor: Actor, series: DemoSeries, display: Display) -> PreparedSeries:
     """Store the candles of a series (the second time nothing changes) and find where its replay starts."""
-    container = platform.container
+    candles = platform.container.candles()
+    extent = await candles.extent(series.key)
+    if series.file is not None or extent is None or extent.last < SIMULATED_START + SIMULATED_SPAN - LONGEST_CLOSURE:
+        await _import(platform, actor, series, display)
+        extent = await candles.extent(series.key)
+        assert extent is not None, "an import without candles is refused before"
+    if extent.count < 2 * REPLAYED_CANDLES:
+        raise CommandFailed(f"{series.key} has {extent.count:,} candles, a demo needs at least {2 * REPLAYED_CANDLES:,}")
+    tail = await candles.window(series.key, last=extent.last, count=REPLAYED_CANDLES)
+    display.done(f"{series.key}: {extent.count:,} {series.source} candles, the last {len(tail)} kept back for the replay")
+    return PreparedSeries(
+        series=series,
+        start=tail.first_open_time,
+        stop=extent.last + series.key.timeframe.duration,
+        count=len(tail),
+        stored=extent.count,
+    )
 
+
+async def _import(platform: Platform, actor: Actor, series: DemoSeries, display: Display) -> None:
     def advanced(progress: ImportProgress) -> None:
         display.progress(f"importing {series.key}", f"{progress.rows_read:,} candles")
 
-    report = await container.import_candles()(
-        actor,
-        ImportCandlesCommand(key=series.key, source=candle_source(series), on_progress=advanced),
+    report = await platform.container.import_candles()(
+        actor, ImportCandlesCommand(key=series.key, source=candle_source(series), on_progress=advanced)
     )
-    if report.counts.differing:
+    if report.rejected:
+        display.done(f"{series.key}: {report.rejected:,} rows of the file are no candles and were left out")
+    extent = await platform.container.candles().extent(series.key)
+    if report.counts.differing or (extent is not None and (extent.first, extent.last) != (report.first, report.last)):
         raise CommandFailed(
-            f"{report.counts.differing:,} candles of {series.key} differ from those that an earlier demo stored: "
+            f"other candles of {series.key} are stored than those of {series.file or 'the simulated market'}: "
             "repeat with --reset, or give another --data-dir"
         )
-    assert report.last is not None, "an import without candles is refused before"
-    step = series.key.timeframe.duration
-    tail = await container.candles().window(series.key, last=report.last, count=REPLAYED_CANDLES)
-    extent = await container.candles().extent(series.key)
-    assert extent is not None, "candles were just stored"
-    if extent.count < 2 * REPLAYED_CANDLES:
-        raise CommandFailed(f"{series.key} has {extent.count:,} candles, a demo needs at least {2 * REPLAYED_CANDLES:,}")
-    display.done(f"{series.key}: {extent.count:,} {series.source} candles, the last {len(tail)} kept back for the replay")
-    return PreparedSeries(series=series, start=tail.first_open_time, stop=report.last + step, count=len(tail), stored=extent.count)
 
 
 async def train_all(

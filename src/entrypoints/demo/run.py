@@ -53,7 +53,7 @@ class Seconds:
 
 async def run_demo(session: Session, plan: DemoPlan) -> dict[str, Any]:
     """Run the plan and return the summary. Everything that was started is stopped, whatever happens."""
-    settings, display, seconds = session.settings, Display(session), Seconds()
+    settings, display, seconds = settings_of(session.settings, plan), Display(session), Seconds()
     if plan.is_reset:
         reset_data(settings)
     begun = time.perf_counter()
@@ -90,7 +90,7 @@ async def run_demo(session: Session, plan: DemoPlan) -> dict[str, Any]:
         )
         seconds.start += time.perf_counter() - begun
         display.end_step()
-        _introduce(display, address, created.token)
+        _introduce(display, settings, address, created.token)
 
         begun = time.perf_counter()
         async with listening(address, created.token, display.signal) as audience:
@@ -204,11 +204,19 @@ def _summary(
     }
 
 
-def _introduce(display: Display, address: str, token: str) -> None:
+def settings_of(settings: Settings, plan: DemoPlan) -> Settings:
+    """The user's settings, with the data folder of this demo on the embedded storage."""
+    if settings.storage != "embedded":
+        return settings
+    return settings.model_copy(update={"data_dir": settings.data_dir / "demo" / plan.folder})
+
+
+def _introduce(display: Display, settings: Settings, address: str, token: str) -> None:
     display.say(f"  live page      {address}/")
     display.say(f"  API docs       {address}/docs")
     display.say(f"  stream         {address.replace('http', 'ws', 1)}/api/v1/stream")
     display.say(f"  API key        {token}")
+    display.say(f"  data           {settings.data_dir}  (look into it with tradingcore --data-dir ...)")
     display.say("  stop           Ctrl-C")
     display.say()
 
