@@ -192,7 +192,7 @@ def test_forms_agree_after_what_is_hard_on_sums(kind: str) -> None:
 
 def test_market_that_drifts_steadily_has_no_shape() -> None:
     spec = CALCULATOR.spec(a_profile(), horizon=4, has_volume=True)
-    close = np.exp(np.cumsum(a_path("steady drift", spec.w_max)))
+    close = np.exp(0.2 * np.arange(spec.w_max))
     market = shaped(spec.w_max, np.stack([close, close, close, close], axis=1))
     (row,) = CALCULATOR.window(market, [spec])
     values = dict(zip(spec.names, row.values, strict=True))
