@@ -11,8 +11,8 @@ from tests.unit.architecture.source import ROOT
 
 EXAMPLES = ROOT / "docs" / "examples"
 
-CELL_BY_CELL = """
-import asyncio, pathlib, re, sys
+BOTH_WAYS = """
+import asyncio, pathlib, re, runpy, sys
 
 async def notebook(cells):
     names = {"__name__": "__main__"}
@@ -20,9 +20,10 @@ async def notebook(cells):
         exec(compile(cell, "cell", "exec"), names)
         await asyncio.sleep(0)
 
+runpy.run_path(sys.argv[1], run_name="__main__")
 asyncio.run(notebook(re.split("(?m)^(?=# %%)", pathlib.Path(sys.argv[1]).read_text())))
 """
-"""A notebook runs one cell after the other on the thread of an event loop that is busy running them."""
+"""First as a script. Then as a notebook does: one cell after the other, on the thread of an event loop that is busy with them."""
 
 
 def ended(*arguments: str, folder: Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -30,19 +31,16 @@ def ended(*arguments: str, folder: Path, environment: dict[str, str] | None = No
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, timeout=240, env=environment)
 
 
-def test_embedding_runs_as_a_script_and_leaves_no_file(tmp_path: Path) -> None:
-    result = ended(str(EXAMPLES / "embedding.py"), folder=tmp_path)
+def test_embedding_runs_as_a_script_and_cell_by_cell_with_equal_results_and_leaves_no_file(tmp_path: Path) -> None:
+    result = ended("-c", BOTH_WAYS, str(EXAMPLES / "embedding.py"), folder=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
-    assert "'signal':" in result.stdout
-    assert "messages on signals:*: {'signal.issued':" in result.stdout
-    assert result.stdout.endswith(": True\n"), result.stdout
+    lines = result.stdout.splitlines()
+    script, notebook = lines[: len(lines) // 2], lines[len(lines) // 2 :]
+    assert script == notebook
+    assert "'signal':" in script[3]
+    assert "messages on signals:*: {'signal.issued':" in script[4]
+    assert script[-1].endswith(": True")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_embedding_runs_cell_by_cell_where_a_loop_runs_already(tmp_path: Path) -> None:
-    result = ended("-c", CELL_BY_CELL, str(EXAMPLES / "embedding.py"), folder=tmp_path)
-    assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.endswith(": True\n"), result.stdout
 
 
 def test_by_hand_needs_python_alone(tmp_path: Path) -> None:
