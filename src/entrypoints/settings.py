@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tradingcore.kernel.errors import InvalidInput
+from tradingcore.kernel.market import SeriesKey, series_key
 
 PREFIX: Final = "TRADINGCORE__"
 WEAK_WORDS: Final = ("tradingcore", "change-me", "changeme", "password", "example", "secret", "test")
@@ -74,6 +75,23 @@ class StreamSection(Section):
 
 class WorkerSection(Section):
     concurrency: int = Field(default=16, ge=1, le=256, description="events handled at a time, each of another series")
+    watched: tuple[str, ...] = Field(
+        default=(), description='series whose feed lives in the present, such as "BTC/USDT:1h": told when a candle is overdue'
+    )
+
+    @field_validator("watched")
+    @classmethod
+    def _series(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                series_key(text)
+            except InvalidInput as error:
+                raise ValueError(str(error)) from None
+        return value
+
+    @property
+    def watched_keys(self) -> tuple[SeriesKey, ...]:
+        return tuple(series_key(text) for text in self.watched)
 
 
 class LogSection(Section):

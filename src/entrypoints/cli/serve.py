@@ -5,10 +5,15 @@ import contextlib
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from entrypoints.cli.console import Session, command_body
+
+if TYPE_CHECKING:
+    from entrypoints.platform import Platform
+    from entrypoints.worker import Worker
 
 stop_with_stdin = click.option("--stop-with-stdin", is_flag=True, help="Stop when standard input closes: for supervisors.")
 
@@ -16,20 +21,16 @@ stop_with_stdin = click.option("--stop-with-stdin", is_flag=True, help="Stop whe
 @click.command()
 @click.option("--host", help="Address to listen on; default from the settings.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
-@click.option(
-    "--with-worker/--no-worker", default=None, help="Run the worker in this process too; default: with memory storage only."
-)
 @stop_with_stdin
 @command_body
-async def serve(session: Session, host: str | None, port: int | None, with_worker: bool | None, stop_with_stdin: bool) -> None:
+async def serve(session: Session, host: str | None, port: int | None, stop_with_stdin: bool) -> None:
     """Run the HTTP API and the stream until stopped.
 
-    Refuses to start on an old schema and says what to run.
+    Refuses to start on an old schema and says what to run. With memory storage the worker runs in this process too.
     """
     from entrypoints.http.server import ApiServer, address_of
     from entrypoints.observing import configure_logging, observed
     from entrypoints.platform import ProcessKind, running
-    from entrypoints.worker import Worker
 
     session.flags["http"] = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = session.settings
@@ -44,8 +45,8 @@ async def serve(session: Session, host: str | None, port: int | None, with_worke
             else:
                 session.note(f"serving {address}  (docs {address}/docs)  Ctrl-C stops")
             async with contextlib.AsyncExitStack() as stack:
-                if settings.storage_kind == "memory" if with_worker is None else with_worker:
-                    await stack.enter_async_context(_beside(Worker(platform.container, concurrency=settings.worker.concurrency)))
+                if settings.storage_kind == "memory":
+                    await stack.enter_async_context(_beside(_worker(platform)))
                 if stop_with_stdin:
                     await stack.enter_async_context(_lifeline(server.stop))
                 await server.serve(listener)
@@ -58,13 +59,12 @@ async def worker(session: Session, stop_with_stdin: bool) -> None:
     """Run the outbox relay and the schedules until stopped. Killed at any point it loses nothing."""
     from entrypoints.observing import configure_logging, observed
     from entrypoints.platform import ProcessKind, running
-    from entrypoints.worker import Worker
 
     settings = session.settings
     configure_logging(settings, level="debug" if session.is_verbose else None)
     observer, _ = observed(settings)
     async with running(settings, ProcessKind.WORKER, observer=observer) as platform:
-        process = Worker(platform.container, concurrency=settings.worker.concurrency)
+        process = _worker(platform)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, process.stop)
@@ -79,11 +79,15 @@ async def worker(session: Session, stop_with_stdin: bool) -> None:
             await process.run()
 
 
-@contextlib.asynccontextmanager
-async def _beside(process: object) -> AsyncIterator[None]:
+def _worker(platform: Platform) -> Worker:
     from entrypoints.worker import Worker
 
-    assert isinstance(process, Worker)
+    section = platform.settings.worker
+    return Worker(platform.container, concurrency=section.concurrency, watched=section.watched_keys)
+
+
+@contextlib.asynccontextmanager
+async def _beside(process: Worker) -> AsyncIterator[None]:
     await process.prepare()
     task = asyncio.create_task(process.run())
     try:

@@ -13,6 +13,7 @@ from entrypoints.demo.children import child
 from entrypoints.demo.display import Display
 from entrypoints.demo.plan import REPLAYED_CANDLES, SIMULATED_SEED, SIMULATED_SPAN, SIMULATED_START, DemoPlan, DemoSeries
 from entrypoints.platform import Platform
+from entrypoints.relay import Relay
 from entrypoints.replay import rewind_series
 from entrypoints.settings import Settings
 from tradingcore.kernel.authz import Actor
@@ -146,7 +147,9 @@ def global_options(settings: Settings) -> list[str]:
 
 
 async def rewind_all(platform: Platform, actor: Actor, prepared: Sequence[PreparedSeries]) -> None:
-    """Forget an earlier replay of the same candles."""
+    """Forget an earlier replay of the same candles, after what it left half-way has come to its end."""
+    if (await platform.container.outbox().status()).open:
+        await Relay(platform.container.outbox(), platform.container.reactions()).drain()
     for one in prepared:
         await rewind_series(platform.container, actor, one.key, first=one.start, source=one.series.source)
 

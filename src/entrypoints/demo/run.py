@@ -39,6 +39,8 @@ from tradingcore.trading.use_cases.list_signals import ListDecisionsCommand
 
 KEY_LIFETIME: Final = timedelta(days=1)
 SETTLE_SECONDS: Final = 60.0
+FEWEST_LATENCIES: Final = 10
+"""Fewer say nothing about a percentile to a person; the document has the figures in any case."""
 
 
 @dataclass(slots=True)
@@ -72,7 +74,7 @@ async def run_demo(session: Session, plan: DemoPlan) -> dict[str, Any]:
         seconds.import_ = time.perf_counter() - begun
 
         begun = time.perf_counter()
-        display.step(f"training with profile {plan.training.name}")
+        display.step(f"preparing the models (profile {plan.training.name})")
         prepared = await train_all(platform, prepared, plan, display)
         seconds.train = time.perf_counter() - begun
         display.end_step()
@@ -150,12 +152,19 @@ async def _replay(
 async def _settled(platform: Platform, actor: Actor, prepared: Sequence[PreparedSeries], audience: Audience) -> list[Decision]:
     """Wait until every replayed candle has its decision and every signal has been heard, then return the decisions."""
     expected = sum(one.count for one in prepared)
-    deadline = time.monotonic() + SETTLE_SECONDS
+    progress, deadline = -1, 0.0
     while True:
         decisions = [decision for one in prepared for decision in await _decisions(platform, actor, one)]
         signals = sum(decision.signal_id is not None for decision in decisions)
-        if (len(decisions) >= expected and len(audience.received) >= signals) or time.monotonic() > deadline:
+        if len(decisions) >= expected and len(audience.received) >= signals:
             return decisions
+        if len(decisions) + len(audience.received) > progress:
+            progress, deadline = len(decisions) + len(audience.received), time.monotonic() + SETTLE_SECONDS
+        elif time.monotonic() > deadline:
+            raise CommandFailed(
+                f"nothing has moved for {SETTLE_SECONDS:.0f} s: {len(decisions)} of {expected} candles are decided, "
+                f"{len(audience.received)} of {signals} signals were heard; see tradingcore outbox status"
+            )
         await asyncio.sleep(0.2)
 
 
@@ -228,11 +237,12 @@ def _conclude(display: Display, summary: dict[str, Any], decisions: Sequence[Dec
     display.say()
     display.say(
         f"{summary['candles']:,} candles replayed: {summary['forecasts']:,} forecasts, {summary['decisions']:,} decisions, "
-        f"{summary['signals']} signals, {summary['received_over_websocket']} received over the WebSocket"
+        f"{summary['signals']} signal{'' if summary['signals'] == 1 else 's'}, {summary['received_over_websocket']} "
+        "received over the WebSocket"
     )
     for reason, count in sorted(reasons.items(), key=lambda item: -item[1]):
         display.say(f"  {count:>6,}  {reason.value}")
     latency = summary["latency_ms"]
-    if latency["p50"] is not None:
+    if summary["signals"] >= FEWEST_LATENCIES:
         display.say(f"  from candle to socket: {latency['p50']:.0f} ms in half of the cases, {latency['p99']:.0f} ms in 99 of 100")
     display.say("Every signal is unverified: no edge after costs has been shown for these models. This is no advice.")

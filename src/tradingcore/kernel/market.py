@@ -111,6 +111,16 @@ class SeriesKey:
         return f"{self.symbol}:{self.timeframe.value}"
 
 
+def series_key(text: str) -> SeriesKey:
+    """Parse ``BTC/USDT:1h``. Raises `InvalidInput`."""
+    symbol, _, timeframe = text.rpartition(":")
+    try:
+        return SeriesKey(symbol_code(symbol), Timeframe(timeframe))
+    except ValueError:
+        known = " ".join(one.value for one in Timeframe)
+        raise InvalidInput(f"a series looks like BTC/USDT:1h, with a timeframe of {known}, was {text[:40]!r}") from None
+
+
 @dataclass(frozen=True, slots=True)
 class Candle:
     """A closed candle, labelled by its open time (UTC). Prices are floats: market data, not money."""

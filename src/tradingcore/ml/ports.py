@@ -50,6 +50,9 @@ class FeatureCalculator(Protocol):
     def knows(self, spec: FeatureSpec) -> bool:
         """Whether this version computes exactly this spec."""
 
+    def warm_up(self) -> None:
+        """Do now what would make the first call slow. Nothing, for most."""
+
     @abstractmethod
     def window(self, candles: CandleSeries, specs: Sequence[FeatureSpec]) -> Sequence[FeatureRow]:
         """Return one row per spec for the last candle. Raises `NotEnoughHistory` below ``w_max`` candles."""
