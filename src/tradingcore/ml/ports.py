@@ -50,8 +50,9 @@ class FeatureCalculator(Protocol):
     def knows(self, spec: FeatureSpec) -> bool:
         """Whether this version computes exactly this spec."""
 
+    @abstractmethod
     def warm_up(self) -> None:
-        """Do now what would make the first call slow. Nothing, for most."""
+        """Do now what would make the first call slow, such as compiling."""
 
     @abstractmethod
     def window(self, candles: CandleSeries, specs: Sequence[FeatureSpec]) -> Sequence[FeatureRow]:

@@ -36,6 +36,9 @@ class StandInFeatures(FeatureCalculator):
             constants=(("day", float(DAY)),),
         )
 
+    def warm_up(self) -> None:
+        pass
+
     def knows(self, spec: FeatureSpec) -> bool:
         return spec.kernel_version == self.known_version
 
