@@ -49,9 +49,6 @@ class SumFeatures(FeatureCalculator):
     def spec(self, profile: SeriesProfile, *, horizon: int, has_volume: bool) -> FeatureSpec:
         return a_spec(horizon)
 
-    def warm_up(self) -> None:
-        pass
-
     def knows(self, spec: FeatureSpec) -> bool:
         return spec.kernel_version == "stand-in"
 

@@ -81,9 +81,6 @@ class NoFeatures(FeatureCalculator):
     def spec(self, profile: SeriesProfile, *, horizon: int, has_volume: bool) -> FeatureSpec:
         raise AssertionError("no test asks for it")
 
-    def warm_up(self) -> None:
-        pass
-
     def knows(self, spec: FeatureSpec) -> bool:
         raise AssertionError("no test asks for it")
 
