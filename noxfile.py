@@ -51,7 +51,9 @@ def check_style(session: nox.Session) -> None:
 
 
 def run_pytest(session: nox.Session, *arguments: str) -> None:
-    session.run("pytest", *arguments, *session.posargs)
+    # By file: fixtures that start a service or train a model are made once per file and process.
+    workers = str(min(4, os.cpu_count() or 1))
+    session.run("pytest", "-n", workers, "--dist", "loadfile", *arguments, *session.posargs)
 
 
 @nox.session
