@@ -18,7 +18,7 @@ def stream_routes(
 ) -> list[HTTPRouteHandler | WebsocketRouteHandler]:
     """The handlers of ``/api/v1/stream`` and ``/api/v1/events``.
 
-    Both authenticate by themselves (``opt["exclude_from_auth"]``). The application runs ``hub.running()`` as a lifespan; the server
+    Both authenticate by themselves. The application runs ``hub.running()`` as a lifespan; the server
     calls ``hub.drain()`` before it closes sockets, or clients get no reconnect delay.
 
     Parameters

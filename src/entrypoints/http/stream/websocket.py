@@ -186,6 +186,12 @@ def _short(reason: str) -> str:
     return reason.encode()[:120].decode(errors="ignore")
 
 
+def _is_own(origin: str, host: str) -> bool:
+    # A proxy in front may end TLS, so the scheme is not compared. Nothing rides on this alone: a ticket comes first.
+    scheme, _, named = origin.partition("://")
+    return scheme in ("http", "https") and named != "" and named == host
+
+
 def websocket_route(
     hub: Hub,
     *,
@@ -193,12 +199,12 @@ def websocket_route(
     watch: CredentialWatch,
     allowed_origins: frozenset[str],
 ) -> WebsocketRouteHandler:
-    """The handler of ``/api/v1/stream``. A request without ``Origin`` is no browser's and passes."""
+    """The handler of ``/api/v1/stream``. A request without ``Origin`` is no browser's and passes; our own page does too."""
 
-    @websocket(PATH, opt={"exclude_from_auth": True})
+    @websocket(PATH)
     async def stream(socket: WebSocket[Any, Any, Any]) -> None:
         origin = socket.headers.get("origin")
-        if origin is not None and origin not in allowed_origins:
+        if origin is not None and origin not in allowed_origins and not _is_own(origin, socket.headers.get("host", "")):
             await socket.close(CloseCode.FORBIDDEN)
             return
         offers = SUBPROTOCOL in socket.scope["subprotocols"]
