@@ -10,8 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapters.postgres.binary import from_columns, integer_field, text_field, to_copy
-from adapters.postgres.engine import transaction
-from adapters.postgres.unit import reading
+from adapters.postgres.engine import driver_of, statements, transaction
 from tradingcore.kernel.authz import Actor, TraceId
 from tradingcore.kernel.market import Candle, CandleSeries, SeriesKey, SymbolCode, Timeframe
 from tradingcore.trading.errors import CandleConflict, SymbolNotFound
@@ -138,11 +137,6 @@ async def _symbol_id(connection: AsyncConnection, key: SeriesKey) -> int:
     return int(symbol_id)
 
 
-async def _driver(connection: AsyncConnection) -> Any:
-    """The asyncpg connection under an open transaction: the only one that speaks COPY."""
-    return (await connection.get_raw_connection()).driver_connection
-
-
 class PostgresCandleStore(CandleStore):
     """Any role reads; `merge` needs an engine of ``tc_worker``."""
 
@@ -150,7 +144,7 @@ class PostgresCandleStore(CandleStore):
         self._engine = engine
 
     async def window(self, key: SeriesKey, *, last: datetime, count: int) -> CandleSeries:
-        async with reading(self._engine) as connection:
+        async with statements(self._engine) as connection:
             series = {"code": key.symbol, "timeframe": key.timeframe}
             row = (await connection.execute(_WINDOW, {**series, "last": last, "count": count})).one()
         return from_columns(key, tuple(row), is_newest_first=True)
@@ -159,17 +153,17 @@ class PostgresCandleStore(CandleStore):
         self, key: SeriesKey, *, start: datetime | None = None, stop: datetime | None = None, limit: int | None = None
     ) -> CandleSeries:
         chosen = {"code": key.symbol, "timeframe": key.timeframe, "start": start or _FIRST, "stop": stop or _NEVER, "limit": limit}
-        async with reading(self._engine) as connection:
+        async with statements(self._engine) as connection:
             row = (await connection.execute(_BETWEEN, chosen)).one()
         return from_columns(key, tuple(row))
 
     async def extent(self, key: SeriesKey) -> SeriesExtent | None:
-        async with reading(self._engine) as connection:
+        async with statements(self._engine) as connection:
             row = (await connection.execute(_EXTENT, {"code": key.symbol, "timeframe": key.timeframe})).mappings().one()
         return SeriesExtent(key=key, **row) if row["count"] else None
 
     async def list_extents(self) -> Sequence[SeriesExtent]:
-        async with reading(self._engine) as connection:
+        async with statements(self._engine) as connection:
             rows = (await connection.execute(_EXTENTS)).mappings().all()
         extents = [
             SeriesExtent(
@@ -209,7 +203,7 @@ class _Merge:
         limit = f"{LONGEST_STATEMENT_SECONDS}s"
         await self._connection.execute(_BEGIN_MERGE, {"limit": limit, "series": str(self._key)})
         self._last = await self._connection.scalar(_LAST, self._series)
-        self._driver = await _driver(self._connection)
+        self._driver = driver_of(self._connection)
 
     async def take(self, chunk: CandleSeries) -> None:
         first, last = chunk.first_open_time, chunk.last_open_time

@@ -6,23 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import asyncpg
-from sqlalchemy import URL, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import URL, event
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from adapters.postgres.address import DatabaseAddress
 from adapters.postgres.errors import ServerUnavailable, StorageFault, StorageFull
-from tradingcore.kernel.authz import Actor
-from tradingcore.kernel.errors import Conflict, PermissionDenied, StaleVersion, TradingCoreError, Unavailable
-
-_CONTEXT: Final = text(
-    "select set_config('app.user_id', :user_id, true), set_config('app.roles', :roles, true), "
-    "set_config('app.scopes', :scopes, true), set_config('app.request_id', :request_id, true)"
-)
+from tradingcore.kernel.authz import Actor, Cause
+from tradingcore.kernel.errors import AlreadyHandled, Conflict, PermissionDenied, StaleVersion, TradingCoreError, Unavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +37,17 @@ class EngineSettings:
 
 
 def create_engine(address: DatabaseAddress, settings: EngineSettings) -> AsyncEngine:
-    """Return a pool of connections of one role. Nothing connects yet; `AsyncEngine.dispose` closes it."""
+    """Return a pool of connections of one role. Nothing connects yet; `AsyncEngine.dispose` closes it.
+
+    Its connections begin no transaction by themselves: outside of `transaction` every statement is one of its own.
+    """
     arguments = address.connect_arguments()
     limits = {
         "statement_timeout": settings.statement_seconds,
         "lock_timeout": settings.lock_seconds,
         "idle_in_transaction_session_timeout": settings.idle_in_transaction_seconds,
     }
-    return create_async_engine(
+    engine = create_async_engine(
         URL.create(
             "postgresql+asyncpg",
             username=arguments.pop("user"),
@@ -58,6 +56,7 @@ def create_engine(address: DatabaseAddress, settings: EngineSettings) -> AsyncEn
             port=arguments.pop("port"),
             database=arguments.pop("database"),
         ),
+        isolation_level="AUTOCOMMIT",
         pool_size=settings.pool_size,
         max_overflow=settings.overflow,
         pool_timeout=settings.checkout_seconds,
@@ -72,33 +71,63 @@ def create_engine(address: DatabaseAddress, settings: EngineSettings) -> AsyncEn
                 "application_name": settings.application,
                 "timezone": "UTC",
                 "search_path": "public",
+                "standard_conforming_strings": "on",
                 **{name: str(int(seconds * 1000)) for name, seconds in limits.items()},
             },
         },
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_dead)
+    return engine
+
+
+def _refuse_dead(connection: Any, _record: object, _proxy: object) -> None:
+    # A server that was restarted leaves dead connections in the pool, of which the client knows: all of them are made anew.
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
+
+
+@asynccontextmanager
+async def statements(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Run each statement of the block as a transaction of its own, in one round trip: for rows that have no owner.
+
+    Nobody in particular calls. After any error the connection is thrown away, because nobody knows what it still holds.
+    """
+    with translated():
+        connection = await engine.connect()
+    is_sound = False
+    try:
+        with translated():
+            yield connection
+        is_sound = True
+    finally:
+        await _give_back(connection, is_sound=is_sound)
 
 
 @asynccontextmanager
 async def transaction(engine: AsyncEngine, actor: Actor, *, read_only: bool = False) -> AsyncIterator[AsyncConnection]:
     """Run the block in one transaction, as ``actor``.
 
-    The context that row-level security reads (``app.user_id``, ``app.roles``, ``app.scopes``, ``app.request_id``) is set by the
-    first statement and ends with the transaction; what is unknown is an empty string. Commits on a clean exit and rolls back on an
-    exception. After a cancellation or a fault of the driver the connection is thrown away, because nobody knows what it still
-    holds. Errors of the driver leave as kernel errors.
+    The context that row-level security reads (``app.user_id``, ``app.roles``, ``app.scopes``, ``app.request_id``) is set together
+    with the beginning and ends with the transaction; what is unknown is an empty string. So is the cause of ``actor`` recorded:
+    one that was recorded before raises `AlreadyHandled`. Commits on a clean exit and rolls back on an exception. After a
+    cancellation or a fault of the driver the connection is thrown away, because nobody knows what it still holds. Errors of the
+    driver leave as kernel errors.
     """
+    beginning = _beginning(actor, read_only=read_only)
     with translated():
-        connection = await _begin(engine, actor, read_only=read_only)
+        connection, last = await _begin(engine, beginning)
     is_sound = False
     try:
         with translated():
+            _refuse_repetition(actor.cause, last)
             yield connection
-            await connection.commit()
+            await _commit(connection)
         is_sound = True
     except (Unavailable, SQLAlchemyError, StorageFault):
         raise
     except Exception:
-        await _rollback(connection)
+        with translated():
+            await driver_of(connection).execute("rollback")
         is_sound = True
         raise
     finally:
@@ -149,43 +178,70 @@ def _kernel_error(error: Any, stale: str | None) -> TradingCoreError:
     return StorageFault(f"the database refused a statement with state {state}")
 
 
-async def _begin(engine: AsyncEngine, actor: Actor, *, read_only: bool) -> AsyncConnection:
+def _beginning(actor: Actor, *, read_only: bool) -> str:
+    """One script, because a script is one round trip; scripts take no parameters."""
     context = {
         "user_id": "" if actor.user_id is None else str(actor.user_id),
         "roles": ",".join(sorted(actor.roles)),
         "scopes": ",".join(sorted(actor.permissions)),
         "request_id": actor.trace_id,
     }
+    settings = ", ".join(f"set_config('app.{name}', {_literal(value)}, true)" for name, value in context.items())
+    script = f"begin{' read only' if read_only else ''}; select {settings}"
+    if actor.cause is not None:
+        cause = f"{_literal(actor.cause.handler)}, {_literal(str(actor.cause.event_id))}"
+        script += f"; insert into public.inbox (handler, event_id) values ({cause}) on conflict do nothing"  # noqa: S608 - literals
+    return script
+
+
+def _literal(value: str) -> str:
+    # Safe with standard_conforming_strings, which every connection sets.
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _refuse_repetition(cause: Cause | None, last: str) -> None:
+    if cause is not None and last != "INSERT 0 1":
+        raise AlreadyHandled(f"{cause.handler} has handled event {cause.event_id} before")
+
+
+async def _commit(connection: AsyncConnection) -> None:
+    if await driver_of(connection).execute("commit") != "COMMIT":
+        # Somebody caught the error of a statement inside the block, and the server has rolled back.
+        raise StorageFault("nothing was written, because a statement of the transaction had failed")
+
+
+async def _begin(engine: AsyncEngine, beginning: str) -> tuple[AsyncConnection, str]:
+    """The connection, and what the server says of the last statement."""
     for attempt in (1, 2):
         connection = await engine.connect()
+        driver = driver_of(connection)
         try:
-            if read_only:
-                connection = await connection.execution_options(postgresql_readonly=True)
-            await connection.execute(_CONTEXT, context)
+            return connection, await driver.execute(beginning)
         except BaseException as error:
             await _give_back(connection, is_sound=False)
-            # A server that was restarted leaves dead connections in the pool: nothing was done yet, so once more is safe.
-            if attempt == 1 and isinstance(error, DBAPIError) and error.connection_invalidated:
+            # It died just now: nothing was done yet, so once more is safe.
+            if attempt == 1 and isinstance(error, Exception) and driver.is_closed():
                 continue
             raise
-        return connection
     raise AssertionError("unreachable")
 
 
-async def _rollback(connection: AsyncConnection) -> None:
-    try:
-        await connection.rollback()
-    except BaseException:
-        await _give_back(connection, is_sound=False)
-        raise
+def driver_of(connection: AsyncConnection) -> Any:
+    """The asyncpg connection under an open one: for scripts, COPY and LISTEN, which SQLAlchemy does not speak."""
+    sync_connection = connection.sync_connection
+    assert sync_connection is not None, "not connected"
+    return sync_connection.connection.driver_connection
 
 
 async def _give_back(connection: AsyncConnection, *, is_sound: bool) -> None:
-    # Shielded: a second cancellation must not leave a connection half-way between here and the pool.
-    await asyncio.shield(_close(connection, is_sound=is_sound))
+    if is_sound:
+        await connection.close()  # says nothing to the server, so that nothing can interrupt it
+    else:
+        # Shielded: a second cancellation must not leave a connection half-way between here and the pool.
+        await asyncio.shield(_throw_away(connection))
 
 
-async def _close(connection: AsyncConnection, *, is_sound: bool) -> None:
-    if not is_sound and not connection.closed and not connection.invalidated:
+async def _throw_away(connection: AsyncConnection) -> None:
+    if not connection.closed and not connection.invalidated:
         await connection.invalidate()
     await connection.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from adapters.postgres.engine import translated
+from adapters.postgres.engine import driver_of, translated
 from tradingcore.kernel.errors import TradingCoreError
 
 
@@ -38,7 +38,7 @@ class Listener:
             await self._drop()
             connection = await self._engine.connect()
             try:
-                driver: Any = (await connection.get_raw_connection()).driver_connection
+                driver = driver_of(connection)
                 await driver.add_listener(self._channel, self._hear)
                 driver.add_termination_listener(self._hear)
             except BaseException:

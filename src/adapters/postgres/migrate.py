@@ -75,7 +75,7 @@ class Migrator:
         settings = EngineSettings(application="tradingcore-migrate", pool_size=1, statement_seconds=0, lock_seconds=0)
         engine = create_engine(self.address(DatabaseRole.MIGRATOR), settings)
         try:
-            async with engine.connect() as connection:
+            async with engine.execution_options(isolation_level="READ COMMITTED").connect() as connection:
                 await connection.run_sync(self._upgrade, target)
         except (SQLAlchemyError, OSError) as error:
             reason = reason_of(getattr(error, "orig", None) or error)

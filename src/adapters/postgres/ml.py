@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from adapters.postgres.engine import statements
 from adapters.postgres.pages import paged
 from adapters.postgres.rows.ml import (
     forecast_from_row,
@@ -18,7 +19,7 @@ from adapters.postgres.rows.ml import (
     version_to_row,
 )
 from adapters.postgres.tables.ml import aliases, forecasts, model_versions, models
-from adapters.postgres.unit import PostgresUnit, PostgresUnits, reading
+from adapters.postgres.unit import PostgresUnit, PostgresUnits
 from tradingcore.kernel.market import SeriesKey
 from tradingcore.kernel.page import Page, PageRequest, Position, page_from
 from tradingcore.ml.errors import ForecastNotFound, ModelNotFound
@@ -127,7 +128,7 @@ class PostgresMlQueries(MlQueries):
 
     async def list_models(self, key: SeriesKey | None, page: PageRequest) -> Page[ModelView]:
         statement = _MODELS if key is None else _MODELS.where(*_of_series(models, key))
-        async with reading(self._engine) as connection:
+        async with statements(self._engine) as connection:
             found = [
                 model_from_row(row) for row in await connection.execute(paged(statement, models.c.created_at, models.c.id, page))
             ]
@@ -141,7 +142,7 @@ class PostgresMlQueries(MlQueries):
 
     async def get_model(self, model_id: ModelId) -> ModelView:
         versions = select(model_versions).where(model_versions.c.model_id == model_id).order_by(model_versions.c.number.desc())
-        async with reading(self._engine) as connection:
+        async with statements(self._engine) as connection:
             row = (await connection.execute(_MODELS.where(models.c.id == model_id))).one_or_none()
             if row is None:
                 raise ModelNotFound(f"there is no model {model_id}")
@@ -156,11 +157,11 @@ class PostgresMlQueries(MlQueries):
             .where(*_of_series(models, key))
             .order_by(models.c.horizon)
         )
-        async with reading(self._engine) as connection:
+        async with statements(self._engine) as connection:
             return [version_from_row(row) for row in await connection.execute(statement)]
 
     async def get_version(self, version_id: ModelVersionId) -> ModelVersion:
-        async with reading(self._engine) as connection:
+        async with statements(self._engine) as connection:
             row = (await connection.execute(select(model_versions).where(model_versions.c.id == version_id))).one_or_none()
         if row is None:
             raise ModelNotFound(f"there is no model version {version_id}")
@@ -168,12 +169,12 @@ class PostgresMlQueries(MlQueries):
 
     async def find_forecast(self, key: SeriesKey, candle: datetime) -> Forecast | None:
         statement = select(forecasts).where(*_of_series(forecasts, key), forecasts.c.candle == candle)
-        async with reading(self._engine) as connection:
+        async with statements(self._engine) as connection:
             row = (await connection.execute(statement)).one_or_none()
         return None if row is None else forecast_from_row(row)
 
     async def get_forecast(self, forecast_id: ForecastId) -> Forecast:
-        async with reading(self._engine) as connection:
+        async with statements(self._engine) as connection:
             row = (await connection.execute(select(forecasts).where(forecasts.c.id == forecast_id))).one_or_none()
         if row is None:
             raise ForecastNotFound(f"there is no forecast {forecast_id}")

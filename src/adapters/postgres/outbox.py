@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.postgres.engine import translated
+from adapters.postgres.engine import statements
 from adapters.postgres.listener import Listener
 from adapters.postgres.unit import CHANNEL
 from tradingcore.kernel.aggregate import RecordedEvent
@@ -95,27 +94,12 @@ class PostgresOutbox(Outbox, DeadLetters, Inbox):
     """
 
     def __init__(self, engine: AsyncEngine, codec: EventCodec) -> None:
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._engine = engine
         self._codec = codec
         self._listener = Listener(engine, CHANNEL)
 
-    @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[AsyncConnection]:
-        """Each call here is one statement, which PostgreSQL makes a transaction by itself: one round trip instead of four.
-
-        No context is set: ``tc_system`` is not bound by row-level security, and none of these rows has an owner.
-        """
-        with translated():
-            async with self._engine.connect() as connection:
-                try:
-                    yield connection
-                except BaseException:
-                    # As after every break in the middle: nobody knows what the connection still holds.
-                    await connection.invalidate()
-                    raise
-
     async def claim(self, *, limit: int, lease: timedelta) -> Sequence[ClaimedEvent]:
-        async with self._alone() as connection:
+        async with statements(self._engine) as connection:
             rows = (await connection.execute(_CLAIM, {"limit": limit, "lease": lease})).all()
         claimed = []
         for row in sorted(rows, key=lambda row: int(row.sequence)):
@@ -132,11 +116,11 @@ class PostgresOutbox(Outbox, DeadLetters, Inbox):
         if not claimed:
             return
         settled = {"ids": [one.recorded.id for one in claimed], "tokens": [one.token for one in claimed]}
-        async with self._alone() as connection:
+        async with statements(self._engine) as connection:
             await connection.execute(_SETTLE, settled)
 
     async def retry(self, claimed: ClaimedEvent, *, delay: timedelta, error: str) -> None:
-        async with self._alone() as connection:
+        async with statements(self._engine) as connection:
             values = {"id": claimed.recorded.id, "token": claimed.token, "delay": delay, "error": error}
             await connection.execute(_RETRY, values)
 
@@ -144,24 +128,24 @@ class PostgresOutbox(Outbox, DeadLetters, Inbox):
         await self._park(claimed.recorded.id, claimed.token, error=error)
 
     async def _park(self, id_: UUID, token: int, *, error: str) -> None:
-        async with self._alone() as connection:
+        async with statements(self._engine) as connection:
             await connection.execute(_PARK, {"id": id_, "token": token, "error": error})
 
     async def replay(self, ids: Sequence[EventId] | None = None) -> int:
         chosen = {"all": ids is None, "ids": list(ids or ())}
-        async with self._alone() as connection:
+        async with statements(self._engine) as connection:
             return len((await connection.execute(_REPLAY, chosen)).all())
 
     async def wait(self, at_most: timedelta) -> None:
         await self._listener.wait(at_most.total_seconds())
 
     async def status(self) -> OutboxStatus:
-        async with self._alone() as connection:
+        async with statements(self._engine) as connection:
             row = (await connection.execute(_STATUS)).one()
         return OutboxStatus(open=row.open, parked=row.parked, oldest_age=row.oldest_age)
 
     async def list_parked(self, *, limit: int) -> Sequence[ParkedEvent]:
-        async with self._alone() as connection:
+        async with statements(self._engine) as connection:
             rows = (await connection.execute(_PARKED, {"limit": limit})).all()
         return [
             ParkedEvent(
@@ -176,7 +160,7 @@ class PostgresOutbox(Outbox, DeadLetters, Inbox):
         ]
 
     async def forget_handled(self, *, older_than: timedelta) -> int:
-        async with self._alone() as connection:
+        async with statements(self._engine) as connection:
             return (await connection.execute(_FORGET, {"age": older_than})).rowcount
 
     async def close(self) -> None:

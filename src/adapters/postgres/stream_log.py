@@ -8,12 +8,11 @@ from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import TextClause, text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.address import DatabaseAddress
 from adapters.postgres.connect import connected
-from adapters.postgres.engine import translated
+from adapters.postgres.engine import statements, translated
 from adapters.postgres.errors import ServerUnavailable
 from tradingcore.notifications.errors import HistoryGone
 from tradingcore.notifications.model.message_text import message_from_text, message_to_text
@@ -127,20 +126,5 @@ class PostgresStreamLog(StreamLog):
             return []  # trimmed meanwhile: readers find the gap when they read on
 
     async def _run(self, statement: TextClause, parameters: Mapping[str, Any]) -> Sequence[Any]:
-        with translated():
-            try:
-                return await self._execute(statement, parameters)
-            except DBAPIError as error:
-                # A server that was restarted leaves dead connections in the pool. Everything here can be said twice.
-                if not error.connection_invalidated:
-                    raise
-                return await self._execute(statement, parameters)
-
-    async def _execute(self, statement: TextClause, parameters: Mapping[str, Any]) -> Sequence[Any]:
-        async with self._engine.connect() as connection:
-            try:
-                connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
-                return (await connection.execute(statement, parameters)).all()
-            except asyncio.CancelledError:
-                await asyncio.shield(connection.invalidate())
-                raise
+        async with statements(self._engine) as connection:
+            return (await connection.execute(statement, parameters)).all()

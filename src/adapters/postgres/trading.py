@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.candles import append_candles
+from adapters.postgres.engine import statements
 from adapters.postgres.pages import paged
 from adapters.postgres.rows.trading import (
     decision_from_row,
@@ -20,7 +21,7 @@ from adapters.postgres.rows.trading import (
     symbol_to_row,
 )
 from adapters.postgres.tables.trading import decisions, live_series, signals, symbols
-from adapters.postgres.unit import PostgresUnit, PostgresUnits, reading
+from adapters.postgres.unit import PostgresUnit, PostgresUnits
 from tradingcore.kernel.market import Candle, SeriesKey, SymbolCode
 from tradingcore.kernel.page import Page, PageRequest, Position, page_from
 from tradingcore.trading.errors import SignalNotFound, SymbolNotFound
@@ -159,19 +160,19 @@ class PostgresTradingQueries(TradingQueries):
         self._engine = engine
 
     async def list_symbols(self) -> Sequence[Symbol]:
-        async with reading(self._engine) as connection:
+        async with statements(self._engine) as connection:
             found = [symbol_from_row(row) for row in await connection.execute(select(symbols))]
         return sorted(found, key=lambda symbol: symbol.code)
 
     async def get_symbol(self, code: SymbolCode) -> Symbol:
-        async with reading(self._engine) as connection:
+        async with statements(self._engine) as connection:
             row = (await connection.execute(select(symbols).where(symbols.c.code == code))).one_or_none()
         if row is None:
             raise SymbolNotFound(f"there is no symbol {code}")
         return symbol_from_row(row)
 
     async def get_signal(self, signal_id: SignalId) -> Signal:
-        async with reading(self._engine) as connection:
+        async with statements(self._engine) as connection:
             row = (await connection.execute(select(signals).where(signals.c.id == signal_id))).one_or_none()
         if row is None:
             raise SignalNotFound(f"there is no signal {signal_id}")
@@ -192,7 +193,7 @@ class PostgresTradingQueries(TradingQueries):
             statement = statement.where(signals.c.issued_at >= where.since)
         if where.minimum_probability is not None:
             statement = statement.where(signals.c.probability >= where.minimum_probability)
-        async with reading(self._engine) as connection:
+        async with statements(self._engine) as connection:
             rows = await connection.execute(paged(statement, signals.c.issued_at, signals.c.id, page))
         found = [signal_from_row(row) for row in rows]
         return page_from(found, page, lambda signal: Position(signal.issued_at, signal.id))
@@ -208,17 +209,17 @@ class PostgresTradingQueries(TradingQueries):
                 statement = statement.where(column == value)
         if where.since is not None:
             statement = statement.where(decisions.c.decided_at >= where.since)
-        async with reading(self._engine) as connection:
+        async with statements(self._engine) as connection:
             rows = await connection.execute(paged(statement, decisions.c.decided_at, decisions.c.id, page))
         found = [decision_from_row(row) for row in rows]
         return page_from(found, page, lambda decision: Position(decision.decided_at, decision.id))
 
     async def find_decision(self, key: SeriesKey, candle: datetime) -> Decision | None:
-        async with reading(self._engine) as connection:
+        async with statements(self._engine) as connection:
             row = (await connection.execute(select(decisions).where(*_decided(key, candle)))).one_or_none()
         return None if row is None else decision_from_row(row)
 
     async def list_live_series(self) -> Sequence[LiveSeries]:
-        async with reading(self._engine) as connection:
+        async with statements(self._engine) as connection:
             found = [live_series_from_row(row) for row in await connection.execute(select(live_series))]
         return sorted(found, key=lambda series: (series.key.symbol, series.key.timeframe.duration))

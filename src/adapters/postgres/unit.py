@@ -14,11 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.dml import Insert, Update
 
 from adapters.postgres.engine import transaction
-from adapters.postgres.tables.platform import inbox
 from tradingcore.kernel.aggregate import Aggregate, DomainEvent
-from tradingcore.kernel.authz import Actor, Cause, TraceId
+from tradingcore.kernel.authz import Actor, TraceId
 from tradingcore.kernel.codec import EventCodec
-from tradingcore.kernel.errors import AlreadyHandled, StaleVersion
+from tradingcore.kernel.errors import StaleVersion
 from tradingcore.kernel.ports import IdGenerator
 
 A = TypeVar("A", bound=Aggregate)
@@ -42,12 +41,6 @@ _APPEND: Final = text(
     returning pg_notify('{CHANNEL}', '')
     """  # noqa: S608 - a constant
 )
-_RECORD_CAUSE: Final = insert(inbox).on_conflict_do_nothing()
-
-
-def reading(engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]:
-    """A read-only transaction of nobody in particular: for rows that have no owner."""
-    return transaction(engine, NOBODY, read_only=True)
 
 
 class PostgresUnit:
@@ -106,8 +99,6 @@ class PostgresUnits(Generic[U]):
     @asynccontextmanager
     async def _open(self, actor: Actor) -> AsyncIterator[U]:
         async with transaction(self._engine, actor) as connection:
-            if actor.cause is not None:
-                await _record(connection, actor.cause)
             unit = self.unit(connection, actor)
             yield unit
             if unit.events:
@@ -121,9 +112,3 @@ class PostgresUnits(Generic[U]):
             "payloads": [json.dumps(self._codec.to_payload(event), separators=(",", ":")) for event in events],
             "trace_id": actor.trace_id,
         }
-
-
-async def _record(connection: AsyncConnection, cause: Cause) -> None:
-    result = await connection.execute(_RECORD_CAUSE, {"handler": cause.handler, "event_id": cause.event_id})
-    if result.rowcount != 1:
-        raise AlreadyHandled(f"{cause.handler} has handled event {cause.event_id} before")

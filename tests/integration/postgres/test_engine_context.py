@@ -8,9 +8,11 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from adapters.postgres.engine import transaction
+from adapters.postgres.engine import statements, transaction
+from adapters.postgres.errors import StorageFault
 from adapters.postgres.roles import DatabaseRole
 from tests.integration.postgres.server import TestDatabase
 from tradingcore.kernel.authz import Actor, Plan, Role, TraceId, UserId
@@ -109,3 +111,27 @@ async def test_read_only_transaction_cannot_write_and_the_next_one_can(narrow_en
         assert await connection.scalar(text("show transaction_read_only")) == "on"
     async with transaction(narrow_engine, a_trader()) as connection:
         await connection.execute(beat)
+
+
+async def test_names_with_quotes_are_text_and_nothing_else(api_engine: AsyncEngine) -> None:
+    trace_id = TraceId("it''s \\' ; select 1 / 0; --")
+    async with transaction(api_engine, Actor.anonymous(trace_id)) as connection:
+        assert (await _context(connection))[3] == trace_id
+
+
+async def test_caught_error_of_a_statement_does_not_pass_for_a_commit(api_engine: AsyncEngine) -> None:
+    async def fail_quietly() -> None:
+        async with transaction(api_engine, a_trader()) as connection:
+            await connection.execute(text("update heartbeat set beaten_at = now()"))
+            with suppress(DBAPIError):
+                await connection.execute(text("select 1 / 0"))
+
+    with pytest.raises(StorageFault, match="nothing was written"):
+        await fail_quietly()
+
+
+async def test_statement_outside_of_a_transaction_is_one_of_its_own(narrow_engine: AsyncEngine) -> None:
+    first, second = text("select pg_current_xact_id()"), text("select pg_current_xact_id_if_assigned()")
+    async with statements(narrow_engine) as connection:
+        assert await connection.scalar(first) is not None
+        assert await connection.scalar(second) is None

@@ -13,6 +13,7 @@ from adapters.postgres.candles import PostgresCandleStore
 from adapters.postgres.connect import connected
 from adapters.postgres.ml import PostgresMlQueries, PostgresMlUnits
 from adapters.postgres.outbox import PostgresOutbox
+from adapters.postgres.tables import platform
 from adapters.postgres.tables.columns import METADATA
 from adapters.postgres.trading import PostgresTradingQueries, PostgresTradingUnits
 from tests.integration.postgres.server import TestDatabase, TestServer, run_apart
@@ -25,6 +26,8 @@ from tradingcore.testing.ml import MlQueriesContract, MlUnitOfWorkContract
 from tradingcore.testing.outbox import InboxContract, OutboxContract
 from tradingcore.testing.trading import TradingQueriesContract, TradingUnitOfWorkContract
 from tradingcore.trading import events as trading_events
+
+assert platform, "importing it fills the metadata"
 
 CODEC = EventCodec((*trading_events.EVENTS, *ml_events.EVENTS))
 
