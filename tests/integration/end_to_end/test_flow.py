@@ -10,10 +10,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 import websockets
 
 from tests.integration.end_to_end.conftest import REPLAYED
 from tests.integration.end_to_end.stage import KEY, SECONDS, Stage
+
+pytestmark = pytest.mark.timeout(600)  # real processes and a real training, on whatever machine this is
 
 SERIES = ("--symbol", KEY.symbol, "--timeframe", KEY.timeframe.value)
 
