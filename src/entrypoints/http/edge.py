@@ -32,6 +32,9 @@ ALLOWED_METHODS: Final = b"GET, HEAD, POST"
 ALLOWED_REQUEST_HEADERS: Final = b"authorization, content-type, if-none-match, last-event-id, traceparent, x-request-id"
 EXPOSED_HEADERS: Final = b"etag, link, retry-after, traceparent, www-authenticate, x-request-id"
 PREFLIGHT_SECONDS: Final = b"600"
+LARGEST_HEAD: Final = 16 * 1024
+"""Bytes of path, query and headers."""
+
 ENDLESS_PATHS: Final = frozenset({"/api/v1/events"})
 """Paths whose answer never ends, so that there is no such thing as its HEAD."""
 
@@ -55,7 +58,7 @@ class Edge:
         remember_call(scope, call)
         with structlog.contextvars.bound_contextvars(trace_id=call.trace_id, span_id=call.span_id, request_id=call.request_id):
             if scope["type"] == "websocket":
-                await self._app(scope, receive, send)
+                await self._app(scope, receive, _Handshake(self, scope, call, send).send)
             else:
                 await _Exchange(self, scope, call, send).run(receive)
 
@@ -63,6 +66,10 @@ class Edge:
         scope: Any = exchange.scope
         if _is_preflight(scope):
             await exchange.send_plain(HTTPStatus.NO_CONTENT, self._preflight_headers(scope))
+            return
+        if _head_size(scope) > LARGEST_HEAD:
+            detail = f"path, query and headers have at most {LARGEST_HEAD} bytes together"
+            await exchange.send_refusal(Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", detail))
             return
         size = _header(scope, b"content-length")
         if size is not None and size.isdigit() and int(size[:20]) > self._settings.largest_body:
@@ -169,8 +176,38 @@ class _Exchange:
         await self.send_plain(refused.status, {name.lower().encode(): value.encode() for name, value in headers.items()}, body)
 
 
+class _Handshake:
+    """The opening of a WebSocket. One that is refused gets a problem, where the server can send one."""
+
+    def __init__(self, edge: Edge, scope: Any, call: Call, send: Send) -> None:
+        self._scope = scope
+        self._exchange = _Exchange(edge, {**scope, "method": "GET"}, call, self._send_response)
+        self._send = send
+        self._is_open = False
+
+    async def send(self, message: Any) -> None:
+        self._is_open = self._is_open or message["type"] == "websocket.accept"
+        refuses = message["type"] == "websocket.close" and not self._is_open
+        if not refuses or "websocket.http.response" not in (self._scope.get("extensions") or {}):
+            await self._send(message)
+        elif not self._scope.get("path_template"):
+            await self._exchange.send_refusal(Refused(HTTPStatus.NOT_FOUND, "not_found", "nothing is served at this path"))
+        else:
+            detail = "pages of this origin may not open a stream; http.allowed_origins names those that may"
+            await self._exchange.send_refusal(Refused(HTTPStatus.FORBIDDEN, "origin_refused", detail))
+
+    async def _send_response(self, message: Any) -> None:
+        answer: Any = {**message, "type": f"websocket.{message['type']}"}
+        await self._send(answer)
+
+
 def _header(scope: Any, name: bytes) -> bytes | None:
     return next((value for key, value in scope["headers"] if key == name), None)
+
+
+def _head_size(scope: Any) -> int:
+    target = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+    return target + sum(len(name) + len(value) for name, value in scope["headers"])
 
 
 def _is_preflight(scope: Any) -> bool:

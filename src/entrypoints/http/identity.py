@@ -8,9 +8,11 @@ from typing import Any, Final
 from litestar import Request
 from litestar.types import ASGIApp, Receive, Send
 
+from entrypoints.http.openapi import is_open
 from entrypoints.http.trace import call_of
 from tradingcore.auth.errors import CredentialRefused
 from tradingcore.kernel.authz import Actor, TraceId
+from tradingcore.kernel.errors import Unauthenticated
 
 Authenticate = Callable[[str, TraceId], Awaitable[Actor]]
 """Turns a bearer token into an actor on the given trace. Raises `CredentialRefused`, or `Unavailable`."""
@@ -19,7 +21,7 @@ _LONGEST_TOKEN: Final = 4096
 
 
 class Identify:
-    """Middleware of the routes under ``/api``. No credential makes an anonymous actor, so that a forgotten route is denied."""
+    """Middleware of the routes under ``/api``: nobody gets past it, not even to a word about a wrong query, save to open routes."""
 
     def __init__(self, app: ASGIApp, *, authenticate: Authenticate) -> None:
         self._app = app
@@ -34,6 +36,8 @@ class Identify:
         trace_id = call_of(scope).trace_id
         sent = [value for name, value in scope["headers"] if name == b"authorization"]
         if not sent:
+            if not is_open(scope["route_handler"]):
+                raise Unauthenticated("this needs a credential: send an API key as a bearer token")
             return Actor.anonymous(trace_id)
         scheme, _, token = sent[0].decode("latin-1").partition(" ")
         token = token.strip()

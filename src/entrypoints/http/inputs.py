@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request
 from litestar.di import Provide
+from litestar.exceptions import InternalServerException
 from msgspec.inspect import FloatType, IntType, Metadata, Type, UnionType, type_info
 
 from entrypoints.http.problems import Refused
@@ -49,7 +50,15 @@ class FromBody(Provide):
             if media_type != "application/json":
                 detail = f"send the body as application/json, was {media_type[:_SHOWN] or 'nothing'}"
                 raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
-            return read_body(await request.body(), kind)
+            if (coding := request.headers.get("content-encoding", "identity").strip().lower()) != "identity":
+                detail = f"send the body without a content coding, was {coding[:_SHOWN]}"
+                raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+            try:
+                body = await request.body()
+            except InternalServerException:
+                # The framework's word for a client that left halfway, which is no fault of ours.
+                raise Refused(HTTPStatus.BAD_REQUEST, "bad_request", "the body ended before its end") from None
+            return read_body(body, kind)
 
         super().__init__(read)
         self.kind = kind

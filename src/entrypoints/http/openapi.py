@@ -73,6 +73,12 @@ class Documents:
     asyncapi: bytes
 
 
+def is_open(handler: Any) -> bool:
+    """Whether anybody may call the handler, which it must say itself: the others ask for a credential before anything else."""
+    notes: Notes = handler.opt.get(_NOTES, Notes())
+    return notes.is_open
+
+
 def described(**notes: Any) -> dict[str, Notes]:
     """Return the ``opt`` of a handler, see `Notes`."""
     return {_NOTES: Notes(**notes)}
@@ -233,10 +239,11 @@ class _Operation:
                 codes[status_of(error)].append(error.code)
         if self.body is not None:
             codes[HTTPStatus.BAD_REQUEST].append("malformed_json")
-            codes[HTTPStatus.REQUEST_ENTITY_TOO_LARGE].append("content_too_large")
             codes[HTTPStatus.UNSUPPORTED_MEDIA_TYPE].append("unsupported_media_type")
         if self.notes.may_be_unready:
             codes[HTTPStatus.SERVICE_UNAVAILABLE].append("not_ready")
+        codes[HTTPStatus.REQUEST_ENTITY_TOO_LARGE].append("content_too_large")
+        codes[HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE].append("head_too_large")
         codes[HTTPStatus.SERVICE_UNAVAILABLE].append("deadline_exceeded")
         codes[HTTPStatus.INTERNAL_SERVER_ERROR].append("internal")
         return {str(status.value): _problem(status, names) for status, names in sorted(codes.items())}

@@ -13,12 +13,14 @@ import uvicorn
 from litestar import Litestar
 
 from entrypoints.http.app import create_app
+from entrypoints.http.edge import LARGEST_HEAD
 from entrypoints.http.health import Check, Lifecycle, Readiness
 from entrypoints.http.metrics import Metrics
 from entrypoints.http.options import HttpSettings
 from entrypoints.http.stream.asyncapi import asyncapi_document
 from entrypoints.http.stream.hub import Hub
 from entrypoints.http.stream.routes import stream_routes
+from entrypoints.http.wire import ProblemProtocol, QuietSocketProtocol
 from entrypoints.platform import Platform, secret_of
 from entrypoints.settings import ConfigurationError
 from tradingcore import __version__
@@ -44,8 +46,8 @@ USE_CASES: Final = (
     "issue_stream_ticket",
 )
 
-
 BACKLOG: Final = 2048
+KEEP_ALIVE_SECONDS: Final = 10
 
 
 class ApiServer:
@@ -80,7 +82,7 @@ class ApiServer:
             stream_routes=stream_routes(
                 self._hub,
                 redeem_ticket=self._redeem_ticket,
-                authenticate_bearer=self._authenticate_bearer,
+                authenticate_bearer=self._authenticate,
                 recheck=self._recheck,
                 allowed_origins=origins,
             ),
@@ -94,11 +96,8 @@ class ApiServer:
         )
         return actor
 
-    async def _authenticate_bearer(self, token: str) -> Actor:
-        return await self._authenticate(token, self._container.ids().new_trace_id())
-
-    async def _redeem_ticket(self, token: str) -> Actor:
-        nobody = Actor.anonymous(self._container.ids().new_trace_id())
+    async def _redeem_ticket(self, token: str, trace_id: TraceId) -> Actor:
+        nobody = Actor.anonymous(trace_id)
         actor: Actor = await self._container.redeem_stream_ticket()(nobody, RedeemStreamTicketCommand(token=token))
         return actor
 
@@ -149,7 +148,10 @@ class ApiServer:
             access_log=False,
             server_header=False,
             lifespan="on",
-            ws="websockets-sansio",
+            http=ProblemProtocol,
+            h11_max_incomplete_event_size=LARGEST_HEAD,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            ws=QuietSocketProtocol,
             ws_max_size=2 * self._hub.limits.frame_bytes,  # so that our own limit answers first, with its close code
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=http.shutdown_seconds,

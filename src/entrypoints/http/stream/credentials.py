@@ -8,10 +8,10 @@ from typing import TypeAlias
 from uuid import UUID
 
 from entrypoints.http.stream.limits import CloseCode, StreamClosed
-from tradingcore.kernel.authz import Actor
+from tradingcore.kernel.authz import Actor, TraceId
 from tradingcore.kernel.errors import Unavailable
 
-Authenticate: TypeAlias = Callable[[str], Awaitable[Actor]]
+Authenticate: TypeAlias = Callable[[str, TraceId], Awaitable[Actor]]
 Recheck: TypeAlias = Callable[[Actor], Awaitable[bool]]
 
 

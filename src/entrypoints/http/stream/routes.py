@@ -23,7 +23,7 @@ def stream_routes(
 
     Parameters
     ----------
-    redeem_ticket, authenticate_bearer : from the text that a client sent to its actor; raise `Unauthenticated`.
+    redeem_ticket, authenticate_bearer : from what a client sent, and a trace id, to its actor; raise `Unauthenticated`.
     recheck : whether the credential of an actor still holds; `Unavailable` counts as yes.
     allowed_origins : what browsers may send as ``Origin``.
     """

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Final
+from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request, get
@@ -15,6 +16,7 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Send
 from msgspec import Meta
 
+from entrypoints.http.identity import actor_of
 from entrypoints.http.inputs import FromQuery
 from entrypoints.http.stream.credentials import Authenticate, CredentialWatch
 from entrypoints.http.stream.faults import report
@@ -24,6 +26,7 @@ from entrypoints.http.stream.limits import CloseCode, StreamClosed
 from entrypoints.http.stream.positions import format_positions, parse_positions
 from entrypoints.http.stream.protocol import Close
 from entrypoints.http.stream.queue import Outgoing, outgoing
+from entrypoints.http.trace import call_of
 from tradingcore.kernel.authz import Actor, authorize
 from tradingcore.kernel.errors import InvalidInput, TooManyAttempts, Unauthenticated, Unavailable
 from tradingcore.notifications.model.stream import StreamPosition, Topic, parse_topic, permission_for
@@ -123,13 +126,15 @@ def events_route(
 ) -> HTTPRouteHandler:
     """The handler of ``/api/v1/events``."""
 
-    async def authenticate(request: Request[Any, Any, Any], ticket: str | None) -> Actor:
+    async def authenticate(request: Request[Any, Any, Any]) -> None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        trace_id = call_of(request.scope).trace_id
         if scheme.lower() == "bearer" and token:
-            return await authenticate_bearer(token.strip())
-        if ticket:
-            return await redeem_ticket(ticket)
-        raise Unauthenticated("this needs a credential: an API key as a bearer token, or ?ticket= with a stream ticket")
+            request.scope["user"] = await authenticate_bearer(token.strip(), trace_id)
+        elif ticket := dict(parse_qsl(request.scope["query_string"].decode("latin-1"))).get("ticket"):
+            request.scope["user"] = await redeem_ticket(ticket, trace_id)
+        else:
+            raise Unauthenticated("this needs a credential: an API key as a bearer token, or ?ticket= with a stream ticket")
 
     @get(
         PATH,
@@ -139,9 +144,10 @@ def events_route(
         tags=["stream"],
         media_type="text/event-stream",
         dependencies={"parameters": FromQuery(EventQuery)},
+        before_request=authenticate,
     )
     async def events(request: Request[Any, Any, Any], parameters: NamedDependency[EventQuery]) -> EventStream:
-        actor = await authenticate(request, parameters.ticket)
+        actor = actor_of(request)
         names = parameters.topics.split(",")
         if len(names) > hub.limits.subscriptions:
             raise InvalidInput(f"one stream follows at most {hub.limits.subscriptions} topics, were {len(names)}")

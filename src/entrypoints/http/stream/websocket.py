@@ -32,6 +32,7 @@ from entrypoints.http.stream.protocol import (
     Unsubscribe,
     decode_client_frame,
 )
+from entrypoints.http.trace import call_of
 from tradingcore.kernel.authz import Actor
 from tradingcore.kernel.errors import PermissionDenied, TradingCoreError, Unauthenticated, Unavailable
 
@@ -100,7 +101,7 @@ class SocketSession:
 
     async def _redeem(self, ticket: str) -> Actor:
         try:
-            return await self._redeem_ticket(ticket)
+            return await self._redeem_ticket(ticket, call_of(self._socket.scope).trace_id)
         except Unauthenticated as error:
             raise StreamClosed(CloseCode.UNAUTHENTICATED, "the ticket is not valid: it works once, for 30 s") from error
         except Unavailable as error:

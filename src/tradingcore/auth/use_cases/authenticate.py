@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
 from uuid import UUID
@@ -117,7 +117,8 @@ class RedeemStreamTicket(UseCase[RedeemStreamTicketCommand, Actor]):
             holder = await self.tickets.take(_hash_of(command.token), at=self.clock.now())
         if holder is None:
             raise CredentialRefused("the stream ticket is not valid or was used before")
-        return holder
+        # The stream is a call of its own: what it does is not part of the request that bought the ticket.
+        return replace(holder, trace_id=actor.trace_id)
 
 
 def _hash_of(token: str) -> bytes:

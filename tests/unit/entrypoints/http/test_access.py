@@ -55,6 +55,21 @@ async def test_each_caller_gets_what_the_role_allows(
     check_against_document(shared_world, answer, method, path)
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v1/trading/candles"),
+        ("GET", "/api/v1/trading/signals?nope=1"),
+        ("GET", "/api/v1/ml/models/{model_id}?nope=1"),
+        ("POST", "/api/v1/ml/predictions"),
+        ("GET", "/api/v1/events"),
+    ],
+)
+async def test_nobody_learns_what_is_wrong_with_a_request(shared_world: World, method: str, path: str) -> None:
+    answer = await ask(shared_world, "anonymous", method, path, None)
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+
+
 @pytest.mark.parametrize("path", OPEN)
 async def test_probes_and_documents_are_open(shared_world: World, path: str) -> None:
     async with shared_world.client() as client:

@@ -202,3 +202,10 @@ async def test_static_files_are_revalidated(shared_world: World) -> None:
 def test_no_wildcard_origin(origin: str) -> None:
     with pytest.raises(ValueError, match="exactly"):
         HttpSettings(cursor_key=b"c" * 32, pseudonym_key=b"p", allowed_origins=frozenset({origin}))
+
+
+async def test_a_head_that_is_too_large_is_refused(shared_world: World) -> None:
+    async with shared_world.client() as client:
+        assert (await client.get("/health/live", headers={"x-a": "a" * 15_000})).status_code == 200
+        for answer in (await client.get("/health/live", headers={"x-a": "a" * 17_000}), await client.get("/?a=" + "a" * 17_000)):
+            assert (answer.status_code, answer.json()["code"]) == (431, "head_too_large")

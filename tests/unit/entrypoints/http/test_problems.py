@@ -9,9 +9,13 @@ from typing import Any
 
 import httpx
 import pytest
+from litestar import Request
 from structlog.testing import capture_logs
 
 from adapters.memory.trading import MemoryTradingQueries
+from entrypoints.http.inputs import FromBody
+from entrypoints.http.problems import Refused
+from entrypoints.http.schemas.ml import PredictionRequest
 from tests.unit.entrypoints.http.world import World
 from tradingcore.kernel.authz import Role
 from tradingcore.kernel.errors import (
@@ -204,3 +208,21 @@ async def test_an_answer_that_takes_too_long_is_given_up(world: World) -> None:
         answer = await client.get(SERIES)
     assert_is_problem(answer, 503, "deadline_exceeded")
     assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_a_content_coding_is_refused(world: World) -> None:
+    async with await world.client_of(Role.TRADER) as client:
+        headers = {"content-type": "application/json", "content-encoding": "gzip"}
+        answer = await client.post("/api/v1/ml/predictions", content=b"{}", headers=headers)
+    assert_is_problem(answer, 415, "unsupported_media_type")
+
+
+async def test_a_client_that_leaves_halfway_is_no_fault_of_ours() -> None:
+    scope: Any = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-type", b"application/json")]}
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    read: Any = FromBody(PredictionRequest).dependency
+    with pytest.raises(Refused, match="ended before its end"):
+        await read(Request(scope, receive))

@@ -160,8 +160,8 @@ class World:
             lifecycle=self.lifecycle,
             stream_routes=stream_routes(
                 Hub(MemoryStreamLog(self.clock, self.ids)),
-                redeem_ticket=self.authenticate_alone,
-                authenticate_bearer=self.authenticate_alone,
+                redeem_ticket=self.authenticate,
+                authenticate_bearer=self.authenticate,
                 recheck=_always,
                 allowed_origins=self.settings.allowed_origins,
             ),
@@ -174,9 +174,6 @@ class World:
     async def authenticate(self, token: str, trace_id: TraceId) -> Actor:
         authenticate = AuthenticateApiKey(keys=MemoryApiKeyLookup(self.database), clock=self.clock)
         return await authenticate(Actor.anonymous(trace_id), AuthenticateApiKeyCommand(token=token))
-
-    async def authenticate_alone(self, token: str) -> Actor:
-        return await self.authenticate(token, self.ids.new_trace_id())
 
     async def probe(self) -> Readiness:
         return self.readiness

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from copy import deepcopy
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,10 @@ from jsonschema import Draft202012Validator
 from litestar import Litestar, Request, Response
 
 from adapters.memory.stream_log import MemoryStreamLog
+from entrypoints.http.edge import Edge
+from entrypoints.http.logs import Pseudonyms
+from entrypoints.http.metrics import Metrics
+from entrypoints.http.options import HttpSettings
 from entrypoints.http.problems import status_of
 from entrypoints.http.stream.asyncapi import asyncapi_document
 from entrypoints.http.stream.hub import Hub
@@ -82,11 +87,11 @@ class Tickets:
     def revoke(self, number: int) -> None:
         self.revoked.add(UUID(int=number))
 
-    async def redeem(self, ticket: str) -> Actor:
+    async def redeem(self, ticket: str, trace_id: TraceId) -> Actor:
         role, _, number = ticket.partition("-")
         if role not in {item.value for item in Role} or not number.isdigit():
             raise CredentialRefused("the ticket is not valid")
-        return an_actor(Role(role), number=int(number))
+        return replace(an_actor(Role(role), number=int(number)), trace_id=trace_id)
 
     async def recheck(self, actor: Actor) -> bool:
         return actor.user_id not in self.revoked
@@ -128,7 +133,7 @@ async def eventually(holds: Callable[[], bool | Awaitable[bool]], *, seconds: fl
 
 
 def an_app(hub: Hub, tickets: Tickets) -> Litestar:
-    """The stream routes and nothing else."""
+    """The stream routes and the edge around them."""
     routes = stream_routes(
         hub,
         redeem_ticket=tickets.redeem,
@@ -140,4 +145,7 @@ def an_app(hub: Hub, tickets: Tickets) -> Litestar:
     def render(_: Request[Any, Any, Any], error: TradingCoreError) -> Response[dict[str, str]]:
         return Response({"code": error.code, "detail": str(error)}, status_code=status_of(type(error)))
 
-    return Litestar(routes, lifespan=[lambda _: hub.running()], exception_handlers={TradingCoreError: render})
+    app = Litestar(routes, lifespan=[lambda _: hub.running()], exception_handlers={TradingCoreError: render})
+    settings = HttpSettings(cursor_key=b"c" * 32, pseudonym_key=b"p" * 32)
+    app.asgi_handler = Edge(app.asgi_handler, settings=settings, metrics=Metrics(), pseudonyms=Pseudonyms(b"p" * 32))
+    return app

@@ -128,7 +128,13 @@ def test_an_origin_that_is_not_listed_is_refused_before_the_handshake(stage: Sta
 def test_the_page_of_the_server_itself_may_open_a_socket(stage: Stage) -> None:
     with stage.socket(origin="http://testserver.local") as client:
         client.authenticate()
-    for origin in ("http://testserver.local:81", "http://testserver.local.evil.example", "null", "file://testserver.local", "http://"):
+    for origin in (
+        "http://testserver.local:81",
+        "http://testserver.local.evil.example",
+        "null",
+        "file://testserver.local",
+        "http://",
+    ):
         with pytest.raises(WebSocketDisconnect), stage.socket(origin=origin):
             pass
 

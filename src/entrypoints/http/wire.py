@@ -1,0 +1,55 @@
+"""Below the application: what the server answers to bytes that are no HTTP request, and what it says of sockets."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from http import HTTPStatus
+from typing import Any, Final
+
+import h11
+import msgspec
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from entrypoints.http.edge import DEFAULT_HEADERS
+from entrypoints.http.problems import Refused, problem_headers, refusal
+
+_DETAIL: Final = "these bytes are no HTTP/1.1 request, or their head is too large"
+
+
+class ProblemProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1, with its one answer of its own turned into a problem that is as guarded as every other."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Called by uvicorn where h11 cannot go on; the connection ends with it."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            request_id = secrets.token_hex(16)
+            problem = refusal(Refused(HTTPStatus.BAD_REQUEST, "bad_request", _DETAIL), instance=request_id)
+            body = msgspec.json.encode(problem)
+            own = problem_headers(problem, had_credential=False) | {"x-request-id": request_id, "content-length": str(len(body))}
+            headers = [*DEFAULT_HEADERS.items(), *((name.lower().encode(), value.encode()) for name, value in own.items())]
+            response = h11.Response(
+                status_code=problem.status, headers=[*headers, (b"connection", b"close")], reason=b"Bad Request"
+            )
+            for event in (response, h11.Data(data=body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        # Half an answer is out already: nothing can be said any more.
+        self.transport.close()
+
+
+class QuietSocketProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket without its lines per handshake and frame, which hold what clients send: queries, headers, tickets."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.logger = logging.getLogger("uvicorn.error.sockets")
+        self.logger.setLevel(logging.WARNING)
+        self.conn.logger = self.logger
+        self.conn.debug = False
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            # A refusal ends the handshake as well; uvicorn would report that the application forgot it.
+            self.handshake_complete = True
