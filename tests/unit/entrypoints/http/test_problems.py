@@ -5,17 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
-from litestar import Request
 from structlog.testing import capture_logs
 
 from adapters.memory.trading import MemoryTradingQueries
-from entrypoints.http.inputs import FromBody
-from entrypoints.http.problems import Refused
-from entrypoints.http.schemas.ml import PredictionRequest
 from tests.unit.entrypoints.http.world import World
 from tradingcore.kernel.authz import Role
 from tradingcore.kernel.errors import (
@@ -217,12 +213,20 @@ async def test_a_content_coding_is_refused(world: World) -> None:
     assert_is_problem(answer, 415, "unsupported_media_type")
 
 
-async def test_a_client_that_leaves_halfway_is_no_fault_of_ours() -> None:
-    scope: Any = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-type", b"application/json")]}
+async def test_a_client_that_leaves_halfway_is_no_fault_of_ours(world: World) -> None:
+    async with await world.client_of(Role.TRADER) as client:
+        headers = [(b"content-type", b"application/json"), (b"authorization", client.headers["authorization"].encode())]
+    path = "/api/v1/ml/predictions"
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers}
+    sent = []
 
     async def receive() -> Any:
         return {"type": "http.disconnect"}
 
-    read: Any = FromBody(PredictionRequest).dependency
-    with pytest.raises(Refused, match="ended before its end"):
-        await read(Request(scope, receive))
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    with capture_logs() as lines:
+        await cast(Any, world.app)(scope, receive, send)
+    assert sent[0]["status"] == 400
+    assert "request_failed" not in {line["event"] for line in lines}
