@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final
 
@@ -78,11 +79,12 @@ class Relay:
     async def _step(self) -> bool:
         """Settle what is done, claim what fits, start it. Says whether anything was claimed."""
         self._progress.clear()
-        await self._settle()
         free = self._concurrency - len(self._running)
         if free <= 0 or self._stopping:
+            await self._settle()
             return False
-        claimed = await self._outbox.claim(limit=free, lease=LEASE)
+        with self._settling() as handled:
+            claimed = await self._outbox.claim(limit=free, lease=LEASE, settled=handled)
         for event in claimed:
             task = asyncio.create_task(self._deliver(event))
             self._running.add(task)
@@ -121,12 +123,17 @@ class Relay:
 
     async def _settle(self) -> None:
         if self._handled:
-            handled, self._handled = self._handled, []
-            try:
+            with self._settling() as handled:
                 await self._outbox.settle(handled)
-            except Unavailable:
-                self._handled[:0] = handled
-                raise
+
+    @contextmanager
+    def _settling(self) -> Iterator[Sequence[ClaimedEvent]]:
+        handled, self._handled = self._handled, []
+        try:
+            yield handled
+        except Unavailable:
+            self._handled[:0] = handled
+            raise
 
     async def _deliver(self, claimed: ClaimedEvent) -> None:
         recorded = claimed.recorded

@@ -16,7 +16,8 @@ class MemoryOutbox(Outbox, DeadLetters, Inbox):
         self._causes = database.causes
         self._clock = database.clock
 
-    async def claim(self, *, limit: int, lease: timedelta) -> Sequence[ClaimedEvent]:
+    async def claim(self, *, limit: int, lease: timedelta, settled: Sequence[ClaimedEvent] = ()) -> Sequence[ClaimedEvent]:
+        await self.settle(settled)
         rows = self._rows
         if not rows.queues:
             return ()

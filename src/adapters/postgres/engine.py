@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -101,6 +101,16 @@ async def statements(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         is_sound = True
     finally:
         await _give_back(connection, is_sound=is_sound)
+
+
+async def fetch(engine: AsyncEngine, statement: str, *values: Any) -> Sequence[Any]:
+    """Run one statement with the parameters $1, $2, … as `statements` does, and return its rows.
+
+    Past SQLAlchemy, which takes three times as long for what needs none of it: for the calls of every event.
+    """
+    async with statements(engine) as connection:
+        rows: Sequence[Any] = await driver_of(connection).fetch(statement, *values)
+        return rows
 
 
 @asynccontextmanager

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from operator import itemgetter
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.postgres.engine import statements
+from adapters.postgres.engine import fetch, statements
 from adapters.postgres.listener import Listener
 from adapters.postgres.unit import CHANNEL
 from tradingcore.kernel.aggregate import RecordedEvent
@@ -22,35 +23,36 @@ _QUICK: Final = "(select set_config('synchronous_commit', 'off', true)) as quick
 
 # The oldest event of each key, found by one probe of the index per key. Whether it is free is asked of the locked row:
 # another relay may have taken it since this statement began.
-_CLAIM: Final = text(
-    f"""
-    with recursive oldest as (
-        (select ordering_key, sequence from public.outbox order by ordering_key, sequence limit 1)
+_SETTLE: Final = f"""
+    delete from public.outbox
+    using unnest(cast($1 as uuid[]), cast($2 as bigint[])) as settled (id, token), {_QUICK}
+    where outbox.id = settled.id and outbox.token = settled.token
+    """  # noqa: S608 - a constant
+# What is settled goes by what was deleted, not by what was asked for: the lease may have gone to somebody else.
+_CLAIM: Final = f"""
+    with recursive settled as ({_SETTLE} returning outbox.sequence), oldest as (
+        (
+            select ordering_key, sequence from public.outbox
+            where sequence <> all (array(select sequence from settled)) order by ordering_key, sequence limit 1
+        )
         union all
         select later.ordering_key, later.sequence
         from oldest cross join lateral (
             select ordering_key, sequence from public.outbox
-            where outbox.ordering_key > oldest.ordering_key order by ordering_key, sequence limit 1
+            where outbox.ordering_key > oldest.ordering_key and sequence <> all (array(select sequence from settled))
+            order by ordering_key, sequence limit 1
         ) as later
     ), free as (
-        select outbox.sequence from public.outbox join oldest using (sequence), {_QUICK}
+        select outbox.sequence from public.outbox join oldest using (sequence)
         where outbox.free_at is null or outbox.free_at <= clock_timestamp()
-        order by outbox.sequence limit :limit
+        order by outbox.sequence limit $3
         for update of outbox skip locked
     )
     update public.outbox
-    set token = token + 1, attempts = attempts + 1, free_at = clock_timestamp() + cast(:lease as interval)
+    set token = token + 1, attempts = attempts + 1, free_at = clock_timestamp() + cast($4 as interval)
     from free where outbox.sequence = free.sequence
     returning outbox.sequence, outbox.id, outbox.type, outbox.payload, outbox.trace_id, outbox.token, outbox.attempts
     """  # noqa: S608 - a constant
-)
-_SETTLE: Final = text(
-    f"""
-    delete from public.outbox
-    using unnest(cast(:ids as uuid[]), cast(:tokens as bigint[])) as settled (id, token), {_QUICK}
-    where outbox.id = settled.id and outbox.token = settled.token
-    """  # noqa: S608 - a constant
-)
 _RETRY: Final = text(
     "update public.outbox set token = token + 1, free_at = clock_timestamp() + cast(:delay as interval), error = :error"
     " where id = :id and token = :token"
@@ -98,26 +100,22 @@ class PostgresOutbox(Outbox, DeadLetters, Inbox):
         self._codec = codec
         self._listener = Listener(engine, CHANNEL)
 
-    async def claim(self, *, limit: int, lease: timedelta) -> Sequence[ClaimedEvent]:
-        async with statements(self._engine) as connection:
-            rows = (await connection.execute(_CLAIM, {"limit": limit, "lease": lease})).all()
+    async def claim(self, *, limit: int, lease: timedelta, settled: Sequence[ClaimedEvent] = ()) -> Sequence[ClaimedEvent]:
+        rows = await fetch(self._engine, _CLAIM, *_marks(settled), limit, lease)
         claimed = []
-        for row in sorted(rows, key=lambda row: int(row.sequence)):
+        for _, id_, type_name, payload, trace_id, token, attempts in sorted(rows, key=itemgetter(0)):
             try:
-                event = self._codec.from_payload(row.type, row.payload)
+                event = self._codec.from_payload(type_name, payload)
             except (InvalidInput, TypeError, KeyError, ValueError) as error:
-                await self._park(row.id, row.token, error=f"the stored {row.type} cannot be read: {error}")
+                await self._park(id_, token, error=f"the stored {type_name} cannot be read: {error}")
                 continue
-            recorded = RecordedEvent(id=EventId(row.id), trace_id=TraceId(row.trace_id), event=event)
-            claimed.append(ClaimedEvent(recorded=recorded, token=row.token, attempt=row.attempts))
+            recorded = RecordedEvent(id=EventId(id_), trace_id=TraceId(trace_id), event=event)
+            claimed.append(ClaimedEvent(recorded=recorded, token=token, attempt=attempts))
         return claimed
 
     async def settle(self, claimed: Sequence[ClaimedEvent]) -> None:
-        if not claimed:
-            return
-        settled = {"ids": [one.recorded.id for one in claimed], "tokens": [one.token for one in claimed]}
-        async with statements(self._engine) as connection:
-            await connection.execute(_SETTLE, settled)
+        if claimed:
+            await fetch(self._engine, _SETTLE, *_marks(claimed))
 
     async def retry(self, claimed: ClaimedEvent, *, delay: timedelta, error: str) -> None:
         async with statements(self._engine) as connection:
@@ -166,3 +164,7 @@ class PostgresOutbox(Outbox, DeadLetters, Inbox):
     async def close(self) -> None:
         """Give the listening connection back. Call it before the engine is disposed of."""
         await self._listener.close()
+
+
+def _marks(claimed: Sequence[ClaimedEvent]) -> tuple[list[EventId], list[int]]:
+    return [one.recorded.id for one in claimed], [one.token for one in claimed]

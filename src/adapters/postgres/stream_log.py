@@ -2,17 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.address import DatabaseAddress
 from adapters.postgres.connect import connected
-from adapters.postgres.engine import statements, translated
+from adapters.postgres.engine import fetch, translated
 from adapters.postgres.errors import ServerUnavailable
 from tradingcore.notifications.errors import HistoryGone
 from tradingcore.notifications.model.message_text import message_from_text, message_to_text
@@ -24,21 +23,19 @@ CHANNEL: Final = "tradingcore_stream"
 LONGEST_BACKLOG: Final = 10_000
 PROBE_SECONDS: Final = 5.0
 _LARGEST_OFFSET: Final = 2**63 - 1
-_PUBLISH: Final = text("select place, at_epoch, at_offset from public.stream_publish(cast(:messages as json)) order by place")
-_READ: Final = text(
-    """
+_PUBLISH: Final = "select at_epoch, at_offset from public.stream_publish(cast($1 as json)) order by place"
+_READ: Final = """
     select e.epoch, coalesce(t.last_offset, 0) as newest, s."offset", s.message
     from public.stream_epoch e
-    left join public.stream_topics t on t.topic = :topic
+    left join public.stream_topics t on t.topic = $1
     left join lateral (
         select "offset", message from public.stream_entries
-        where topic = :topic and "offset" > :after order by "offset" limit :limit
+        where topic = $1 and "offset" > $2 order by "offset" limit $3
     ) s on true
     order by s."offset"
     """
-)
-_TRIM: Final = text(
-    "with gone as (delete from public.stream_entries where published_at < now() - cast(:keep as interval) returning 1) "
+_TRIM: Final = (
+    "with gone as (delete from public.stream_entries where published_at < now() - cast($1 as interval) returning 1) "
     "select count(*) from gone"
 )
 
@@ -62,16 +59,16 @@ class PostgresStreamLog(StreamLog):
         if not messages:
             return []
         items = [{"topic": message.topic, "event": str(message.event_id), "text": message_to_text(message)} for message in messages]
-        rows = await self._run(_PUBLISH, {"messages": json.dumps(items)})
-        return [StreamPosition(epoch, offset) for _, epoch, offset in rows]
+        rows = await fetch(self._engine, _PUBLISH, json.dumps(items))
+        return [StreamPosition(epoch, offset) for epoch, offset in rows]
 
     async def head(self, topic: Topic) -> StreamPosition:
-        epoch, newest, _, _ = (await self._run(_READ, {"topic": topic, "after": _LARGEST_OFFSET, "limit": 1}))[0]
+        epoch, newest, _, _ = (await fetch(self._engine, _READ, topic, _LARGEST_OFFSET, 1))[0]
         return StreamPosition(epoch, newest)
 
     async def read(self, topic: Topic, *, after: StreamPosition, limit: int) -> Sequence[StreamEntry]:
         start = min(max(after.offset, 0), _LARGEST_OFFSET)
-        rows = await self._run(_READ, {"topic": topic, "after": start, "limit": limit})
+        rows = await fetch(self._engine, _READ, topic, start, limit)
         epoch, newest, oldest, _ = rows[0]
         require_history(topic, after=after, head=StreamPosition(epoch, newest), oldest_kept=oldest)
         return [
@@ -81,7 +78,7 @@ class PostgresStreamLog(StreamLog):
         ]
 
     async def trim(self) -> int:
-        return int((await self._run(_TRIM, {"keep": self._keep}))[0][0])
+        return int((await fetch(self._engine, _TRIM, self._keep))[0][0])
 
     @asynccontextmanager
     async def follow(self) -> AsyncIterator[AsyncIterator[StreamEntry]]:
@@ -124,7 +121,3 @@ class PostgresStreamLog(StreamLog):
             return await self.read(topic, after=StreamPosition(position.epoch, position.offset - 1), limit=1)
         except HistoryGone:
             return []  # trimmed meanwhile: readers find the gap when they read on
-
-    async def _run(self, statement: TextClause, parameters: Mapping[str, Any]) -> Sequence[Any]:
-        async with statements(self._engine) as connection:
-            return (await connection.execute(statement, parameters)).all()

@@ -8,12 +8,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import Table, bindparam, text, update
+from sqlalchemy import Table, bindparam, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.dml import Insert, Update
 
-from adapters.postgres.engine import transaction
+from adapters.postgres.engine import driver_of, transaction
 from tradingcore.kernel.aggregate import Aggregate, DomainEvent
 from tradingcore.kernel.authz import Actor, TraceId
 from tradingcore.kernel.codec import EventCodec
@@ -26,21 +26,19 @@ NOBODY: Final = Actor.anonymous(TraceId("0" * 32))
 CHANNEL: Final = "tradingcore_outbox"
 
 # Numbers of one ordering key must be taken in the order of the commits: its lock is held from here to the commit, which is next.
-_APPEND: Final = text(
-    f"""
+_APPEND: Final = f"""
     with locked as materialized (
         select pg_advisory_xact_lock(hashtextextended(key, 7361003))
-        from (select distinct key from unnest(cast(:keys as text[])) as key order by key) as keys
+        from (select distinct key from unnest(cast($2 as text[])) as key order by key) as keys
     )
     insert into public.outbox (id, ordering_key, type, payload, trace_id, committed_at)
-    select event.id, event.key, event.type, cast(event.payload as json), :trace_id, clock_timestamp()
+    select event.id, event.key, event.type, cast(event.payload as json), $5, clock_timestamp()
     from (select count(*) from locked) as all_locked,
-        unnest(cast(:ids as uuid[]), cast(:keys as text[]), cast(:types as text[]), cast(:payloads as text[]))
+        unnest(cast($1 as uuid[]), cast($2 as text[]), cast($3 as text[]), cast($4 as text[]))
             with ordinality as event (id, key, type, payload, place)
     order by event.place
     returning pg_notify('{CHANNEL}', '')
     """  # noqa: S608 - a constant
-)
 
 
 class PostgresUnit:
@@ -102,13 +100,11 @@ class PostgresUnits(Generic[U]):
             unit = self.unit(connection, actor)
             yield unit
             if unit.events:
-                await connection.execute(_APPEND, self._rows(unit.events, actor))
+                await self._append(connection, unit.events, actor)
 
-    def _rows(self, events: list[DomainEvent], actor: Actor) -> dict[str, Any]:
-        return {
-            "ids": [self._ids.new_id() for _ in events],
-            "keys": [event.ordering_key for event in events],
-            "types": [event.type for event in events],
-            "payloads": [json.dumps(self._codec.to_payload(event), separators=(",", ":")) for event in events],
-            "trace_id": actor.trace_id,
-        }
+    async def _append(self, connection: AsyncConnection, events: Sequence[DomainEvent], actor: Actor) -> None:
+        ids = [self._ids.new_id() for _ in events]
+        keys = [event.ordering_key for event in events]
+        types = [event.type for event in events]
+        payloads = [json.dumps(self._codec.to_payload(event), separators=(",", ":")) for event in events]
+        await driver_of(connection).execute(_APPEND, ids, keys, types, payloads, actor.trace_id)

@@ -124,8 +124,11 @@ class Outbox(Protocol):
     __slots__ = ()
 
     @abstractmethod
-    async def claim(self, *, limit: int, lease: timedelta) -> Sequence[ClaimedEvent]:
-        """Lend at most ``limit`` events, oldest first, none of them lent elsewhere or delayed."""
+    async def claim(self, *, limit: int, lease: timedelta, settled: Sequence[ClaimedEvent] = ()) -> Sequence[ClaimedEvent]:
+        """Lend at most ``limit`` events, oldest first, none of them lent elsewhere or delayed.
+
+        ``settled`` are taken off the list before, as `settle` does: a relay does both in one step for every event.
+        """
 
     @abstractmethod
     async def settle(self, claimed: Sequence[ClaimedEvent]) -> None:

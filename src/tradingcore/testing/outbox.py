@@ -82,6 +82,21 @@ class OutboxContract:
         assert not await outbox.claim(limit=10, lease=LEASE)
         assert (await outbox.status()).open == 0
 
+    async def test_claim_settles_first(self, outbox: Outbox, close: Closer) -> None:
+        await close("A", 1, 2)
+        first = await outbox.claim(limit=10, lease=LEASE)
+        second = await outbox.claim(limit=10, lease=LEASE, settled=first)
+        assert _what(second) == [("A", 2)]
+        assert not await outbox.claim(limit=10, lease=LEASE, settled=second)
+        assert (await outbox.status()).open == 0
+
+    async def test_claim_settles_nothing_whose_lease_was_lost(self, outbox: Outbox, close: Closer) -> None:
+        await close("A", 1, 2)
+        old = await outbox.claim(limit=10, lease=SHORT)
+        await self.elapse(2 * SHORT)
+        assert _what(await outbox.claim(limit=10, lease=LEASE)) == [("A", 1)]
+        assert not await outbox.claim(limit=10, lease=LEASE, settled=old)
+
     async def test_order_of_a_key_holds_across_units(self, outbox: Outbox, close: Closer) -> None:
         for number in range(5):
             await close("A", number + 1)

@@ -13,8 +13,8 @@ from adapters.postgres.candles import PostgresCandleStore
 from adapters.postgres.connect import connected
 from adapters.postgres.ml import PostgresMlQueries, PostgresMlUnits
 from adapters.postgres.outbox import PostgresOutbox
-from adapters.postgres.tables import platform
 from adapters.postgres.tables.columns import METADATA
+from adapters.postgres.tables.platform import inbox
 from adapters.postgres.trading import PostgresTradingQueries, PostgresTradingUnits
 from tests.integration.postgres.server import TestDatabase, TestServer, run_apart
 from tradingcore.kernel.codec import EventCodec
@@ -27,7 +27,7 @@ from tradingcore.testing.outbox import InboxContract, OutboxContract
 from tradingcore.testing.trading import TradingQueriesContract, TradingUnitOfWorkContract
 from tradingcore.trading import events as trading_events
 
-assert platform, "importing it fills the metadata"
+assert inbox.metadata is METADATA, "importing it fills the metadata"
 
 CODEC = EventCodec((*trading_events.EVENTS, *ml_events.EVENTS))
 
