@@ -82,9 +82,9 @@ _VERSION: Final[dict[str, Any]] = {
     "profile": "full",
     "verdict": {
         "sentence": "On 12,063 candles that it had not learnt from, its range forecast beats the training mean (+20.1 %), "
-        "repeating the last range (+31.6 %), ATR scaling (+1.6 %), an EWMA of the range (+1.9 %) and HAR (+3.1 %), and it does not "
-        "beat HAR-W (-0.2 %); its intervals held 80.3 % of the outcomes. This is skill at how far the price moves, not at which "
-        "way: no edge after costs follows from it.",
+        "repeating the last range (+31.6 %), ATR scaling (+1.6 %), an EWMA of squared returns (+1.9 %) and HAR (+3.1 %), "
+        "and it does not beat HAR-W (-0.2 %); its intervals held 80.3 % of the outcomes. "
+        "This is skill at how far the price moves, not at which way: no edge after costs follows from it.",
         "beats": ["mean", "persistence", "atr", "ewma", "har"],
         "level_with": [],
         "does_not_beat": ["har_w"],

@@ -15,7 +15,7 @@ BASELINE_NAMES: Final[dict[str, str]] = {
     "mean": "the training mean",
     "persistence": "repeating the last range",
     "atr": "ATR scaling",
-    "ewma": "an EWMA of the range",
+    "ewma": "an EWMA of squared returns",
     "har": "HAR",
     "har_w": "HAR-W",
 }

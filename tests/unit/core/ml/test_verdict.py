@@ -43,7 +43,7 @@ def test_a_baseline_without_a_figure_is_said_to_be_missing() -> None:
     verdict = verdict_on(an_evaluation(skill=figures))
     assert verdict.not_measured == ("atr", "ewma", "har")
     assert not verdict.beats_all
-    assert "it was not measured against ATR scaling, an EWMA of the range and HAR" in verdict.sentence
+    assert "it was not measured against ATR scaling, an EWMA of squared returns and HAR" in verdict.sentence
 
 
 def test_a_model_without_any_skill_claims_none() -> None:
