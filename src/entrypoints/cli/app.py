@@ -44,8 +44,17 @@ class LazyGroup(click.RichGroup):
 
     def invoke(self, ctx: click.Context) -> Any:
         # In here, because around `main` click would have made "Aborted!" and code 1 of an interrupt, and 1 of a closed pipe.
-        with one_sentence(is_verbose=lambda: ctx.ensure_object(Session).is_verbose):
-            return super().invoke(ctx)
+        with one_sentence(lambda: ctx.ensure_object(Session)):
+            try:
+                return super().invoke(ctx)
+            except click.NoSuchOption as error:
+                name = error.option_name
+                if error.ctx is None or all(name not in parameter.opts for parameter in self.params):
+                    raise
+                command = error.ctx.command_path.removeprefix(ctx.command_path).strip()
+                raise click.UsageError(
+                    f"{name} is a global option and comes before the command: {ctx.command_path} {name} ... {command}", error.ctx
+                ) from None
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
+import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +20,8 @@ from entrypoints.cli.exits import CommandFailed, Exit, exit_code_of
 from tradingcore.kernel.errors import TradingCoreError
 
 if TYPE_CHECKING:
+    import asyncio
+
     from rich.console import Console
     from rich.progress import Progress
 
@@ -59,6 +63,17 @@ class Session:
     @property
     def err(self) -> Console:
         return _console(is_error=True)
+
+    def runnable(self, text: str) -> str:
+        """``text`` with the commands that it tells to run completed by the global options of this invocation."""
+        return text.replace("run tradingcore ", f"run {' '.join(['tradingcore', *self._options()])} ")
+
+    def _options(self) -> list[str]:
+        # An address may hold a password, which does not belong on a screen: whoever gave it can give it again.
+        storage = self.flags.get("storage")
+        shown = {"--config": self.config, "--data-dir": self.flags.get("data_dir")}
+        shown["--storage"] = "ADDRESS" if storage is not None and "://" in storage else storage
+        return [part for name, value in shown.items() if value is not None for part in (name, shlex.quote(str(value)))]
 
     def note(self, text: str) -> None:
         """Tell a person what is going on, unless they asked for quiet."""
@@ -133,20 +148,42 @@ def command_body(function: Callable[Concatenate[Session, P], Coroutine[Any, Any,
         context = click.get_current_context()
         assert context is not None, "a command body runs inside a command"
         session = context.ensure_object(Session)
-        return asyncio.run(function(session, *args, **kwargs))
+
+        async def body() -> R:
+            _clean_up_when_terminated(asyncio.get_running_loop(), asyncio.current_task())
+            return await function(session, *args, **kwargs)
+
+        try:
+            return asyncio.run(body())
+        except asyncio.CancelledError:
+            sys.stderr.write("terminated\n")
+            raise SystemExit(int(Exit.TERMINATED)) from None
 
     return run
 
 
+def _clean_up_when_terminated(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any] | None) -> None:
+    # As Ctrl-C does. The default would end the process at once and leave its database server behind.
+    import signal
+
+    assert task is not None, "runs inside a task"
+
+    def terminate(*_: object) -> None:
+        loop.call_soon_threadsafe(task.cancel)
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, terminate)
+
+
 @contextmanager
-def one_sentence(*, is_verbose: Callable[[], bool]) -> Iterator[None]:
+def one_sentence(session: Callable[[], Session]) -> Iterator[None]:
     """End the process with one sentence on stderr and the right code when the block raises what a user may meet."""
     try:
         yield
     except TradingCoreError as error:
-        if is_verbose():
+        if session().is_verbose:
             raise
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {session().runnable(str(error))}\n")
         raise SystemExit(int(exit_code_of(error))) from None
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
@@ -156,7 +193,7 @@ def one_sentence(*, is_verbose: Callable[[], bool]) -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(int(Exit.OK)) from None
     except OSError as error:
-        if is_verbose():
+        if session().is_verbose:
             raise
         where = f"{error.filename}: " if error.filename else ""
         sys.stderr.write(f"error: {where}{(error.strerror or str(error)).lower()}\n")

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
@@ -49,7 +49,8 @@ class Finding:
 async def doctor(session: Session) -> None:
     """Check that this installation can do its work. Exit code 5 when something is broken."""
     findings = []
-    async for finding in _examine(session.settings):
+    async for found in _examine(session.settings):
+        finding = replace(found, detail=session.runnable(found.detail))
         findings.append(finding)
         if not session.is_json:
             mark = {Health.OK: "ok     ", Health.WARNING: "warning", Health.FAILED: "FAILED "}[finding.health]

@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Final
 
 from tradingcore.kernel.errors import InvalidInput, TradingCoreError, Unavailable
-from tradingcore.trading.errors import CandleFileUnreadable
+from tradingcore.trading.errors import CandleFileNotWritable, CandleFileUnreadable
 
 
 class Exit(IntEnum):
@@ -18,6 +18,7 @@ class Exit(IntEnum):
     CHECK_FAILED = 5
     REFUSED = 6
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 class CommandFailed(TradingCoreError):
@@ -33,15 +34,20 @@ class CommandFailed(TradingCoreError):
 
 _BY_ERROR: Final[tuple[tuple[type[TradingCoreError], Exit], ...]] = (
     (CandleFileUnreadable, Exit.FAILURE),
+    (CandleFileNotWritable, Exit.FAILURE),
     (InvalidInput, Exit.USAGE),
     (Unavailable, Exit.UNREACHABLE),
 )
 
 
+_CONFIGURATION: Final = frozenset({"configuration", "storage.misconfigured", "storage.schema_outdated"})
+"""By ``code``, so that neither the settings nor a database adapter need be imported for it."""
+
+
 def exit_code_of(error: TradingCoreError) -> Exit:
-    """The code for an error: configuration is told apart by its ``code``, so that settings need not be imported for it."""
+    """The code for an error that ends a command."""
     if isinstance(error, CommandFailed):
         return error.exit_code
-    if error.code == "configuration":
+    if error.code in _CONFIGURATION:
         return Exit.CONFIGURATION
     return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), Exit.FAILURE)

@@ -7,8 +7,9 @@ from uuid import UUID
 import rich_click as click
 
 from entrypoints.cli.console import Session, command_body
+from entrypoints.cli.exits import CommandFailed, Exit
 from tradingcore.auth.ids import ApiKeyId
-from tradingcore.auth.model.api_key import DEFAULT_LIFETIME, ApiKey
+from tradingcore.auth.model.api_key import DEFAULT_LIFETIME, NEVER_BY_KEY, ApiKey
 from tradingcore.auth.use_cases.manage_api_keys import (
     CreateApiKeyCommand,
     ListApiKeysCommand,
@@ -29,7 +30,7 @@ def keys() -> None:
 @click.option(
     "--scope",
     "scopes",
-    type=click.Choice([item.value for item in Permission if item is not Permission.PUBLIC]),
+    type=click.Choice([item.value for item in Permission if item not in {Permission.PUBLIC, *NEVER_BY_KEY}]),
     multiple=True,
     help="Narrow the key; may be given several times.",
 )
@@ -39,6 +40,11 @@ async def create(session: Session, role: str, plan: str, name: str, scopes: tupl
     """Make a service user and its key. The key is shown once."""
     from entrypoints.cli.operator import operator
 
+    if session.settings.storage_kind == "memory":
+        raise CommandFailed(
+            "with storage memory a key would end with this command: serve makes one of its own and shows it",
+            exit_code=Exit.CONFIGURATION,
+        )
     async with operator(session) as (container, actor):
         created = await container.create_api_key()(
             actor,

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import rich_click as click
 
 from entrypoints.cli.console import Session, command_body
 from entrypoints.cli.exits import CommandFailed, Exit
-from entrypoints.cli.parameters import SYMBOL, TIME, TIMEFRAME
+from entrypoints.cli.parameters import COST, DECIMAL, SYMBOL, TIME, TIMEFRAME
 from tradingcore.kernel.market import AssetClass, Calendar, SeriesKey, SymbolCode, Timeframe
 from tradingcore.trading.model.symbol import Cost, CostUnit, Symbol
 from tradingcore.trading.sessions import GapReport
@@ -81,9 +81,7 @@ async def import_candles(
     else:
         _show_report(session, report, rejects=rejects)
     if not report.is_clean:
-        refused = f"{report.rejected} rows rejected, {report.counts.differing} candles differ from stored ones"
-        hint = "" if replace or not report.counts.differing else "; --replace lets the file win"
-        raise CommandFailed(f"{refused}{hint}", exit_code=Exit.CHECK_FAILED)
+        raise CommandFailed(_refused(report), exit_code=Exit.CHECK_FAILED)
 
 
 @market.command()
@@ -160,6 +158,8 @@ async def replay(
             is_confirmed=yes, what=f"this forgets the forecasts, decisions and signals of {key} from {start.isoformat()} on"
         )
     async with operator(session) as (container, actor):
+        if not len(await container.candles().between(key, start=start, stop=stop, limit=1)):
+            raise CommandFailed(f"nothing is stored of {key} in this range: see what is with market symbols list")
         if rewind:
             await rewind_series(container, actor, key, first=start)
         feed = stored_replay(container, [key], start=start, stop=stop, speed=speed, source="replay")
@@ -214,44 +214,24 @@ async def list_symbols(session: Session) -> None:
     )
 
 
-class CostType(click.ParamType[Cost]):
-    """``1.5bp``, or a price without a unit."""
-
-    name = "COST"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Cost:
-        text = str(value)
-        unit = CostUnit.BASIS_POINTS if text.endswith("bp") else CostUnit.PRICE
-        try:
-            return Cost(Decimal(text.removesuffix("bp")), unit)
-        except InvalidOperation:
-            self.fail(f"{text!r} is no cost: write 1.5bp for basis points or 0.0002 for a price", param, ctx)
-
-
-class DecimalType(click.ParamType[Decimal]):
-    name = "DECIMAL"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        try:
-            return Decimal(str(value))
-        except InvalidOperation:
-            self.fail(f"{value!r} is no decimal number", param, ctx)
-
-
 def _settings_options(command: Any) -> Any:
-    for option in (
-        click.option("--tick", type=DecimalType(), help="Smallest step of a price."),
-        click.option("--step", type=DecimalType(), help="Smallest step of a quantity."),
-        click.option("--minimum-notional", type=DecimalType()),
-        click.option("--half-spread", type=CostType(), help="Per fill, such as 0.5bp or 0.00005."),
-        click.option("--fee", type=CostType(), help="Per fill."),
-        click.option("--slippage", type=CostType(), help="Per round trip."),
-        click.option("--calendar", type=click.Choice([item.value for item in Calendar])),
-        click.option("--minimum-risk-reward", type=DecimalType()),
-        click.option("--minimum-ev", type=DecimalType(), help="In R after costs."),
-    ):
+    # The last one applied comes first in the help.
+    for option in reversed(_SETTINGS):
         command = option(command)
     return command
+
+
+_SETTINGS = (
+    click.option("--tick", type=DECIMAL, help="Smallest step of a price."),
+    click.option("--step", type=DECIMAL, help="Smallest step of a quantity."),
+    click.option("--minimum-notional", type=DECIMAL, help="Smallest price times quantity of an order."),
+    click.option("--half-spread", type=COST, help="Per fill, such as 0.5bp or 0.00005."),
+    click.option("--fee", type=COST, help="Per fill."),
+    click.option("--slippage", type=COST, help="Per round trip."),
+    click.option("--calendar", type=click.Choice([item.value for item in Calendar]), help="When candles are due."),
+    click.option("--minimum-risk-reward", type=DECIMAL, help="Target over stop distance that a signal must reach."),
+    click.option("--minimum-ev", type=DECIMAL, help="Expected value in R after costs that a signal must exceed."),
+)
 
 
 def _settings(
@@ -281,7 +261,7 @@ def _settings(
 
 @symbols.command()
 @click.argument("code", type=SYMBOL)
-@click.option("--asset-class", type=click.Choice([item.value for item in AssetClass]))
+@click.option("--asset-class", type=click.Choice([item.value for item in AssetClass]), help="Inferred from the code if not given.")
 @_settings_options
 @command_body
 async def add(session: Session, /, code: SymbolCode, asset_class: str | None, **settings: Any) -> None:
@@ -366,6 +346,19 @@ def _report_document(report: ImportReport) -> dict[str, Any]:
         "missing": report.gaps.missing,
         "suspicious": {suspicion.value: count for suspicion, count in report.quality.counts.items()},
     }
+
+
+def _refused(report: ImportReport) -> str:
+    parts = []
+    if report.rejected:
+        parts.append(f"{_counted(report.rejected, 'row')} rejected")
+    if differing := report.counts.differing:
+        parts.append(f"{_counted(differing, 'candle')} not taken because other numbers are stored: --replace lets the file win")
+    return ", ".join(parts)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _show_report(session: Session, report: ImportReport, *, rejects: Path | None) -> None:

@@ -5,13 +5,18 @@ import contextlib
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from entrypoints.cli.console import Session, command_body
+from entrypoints.cli.exits import CommandFailed, Exit
+from tradingcore.auth.use_cases.manage_api_keys import CreateApiKeyCommand
+from tradingcore.kernel.authz import Actor, Role
 
 if TYPE_CHECKING:
+    from entrypoints.container import Container
     from entrypoints.platform import Platform
     from entrypoints.worker import Worker
 
@@ -31,6 +36,7 @@ async def serve(session: Session, host: str | None, port: int | None, stop_with_
     from entrypoints.http.server import ApiServer, address_of
     from entrypoints.observing import configure_logging, observed
     from entrypoints.platform import ProcessKind, running
+    from entrypoints.settings import Environment
 
     session.flags["http"] = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = session.settings
@@ -40,15 +46,24 @@ async def serve(session: Session, host: str | None, port: int | None, stop_with_
         server = ApiServer(platform, metrics=metrics)
         with server.listen() as listener:
             address = address_of(listener)
+            ready = {"address": address}
+            if settings.storage_kind == "memory" and settings.environment is Environment.DEVELOPMENT:
+                # Nobody else can reach a memory, so nobody else could make a key.
+                ready["api_key"] = await _key_for_development(platform.container)
             if session.is_json:
-                session.document({"address": address})
+                session.document(ready)
             else:
                 session.note(f"serving {address}  (docs {address}/docs)  Ctrl-C stops")
+                if "api_key" in ready:
+                    session.note("storage memory: nothing is kept; an API key of a trader for as long as this runs:")
+                    click.echo(ready["api_key"])
             async with contextlib.AsyncExitStack() as stack:
                 if settings.storage_kind == "memory":
                     await stack.enter_async_context(_beside(_worker(platform)))
                 if stop_with_stdin:
                     await stack.enter_async_context(_lifeline(server.stop))
+                # The server raises again what stopped it. This is a stop that was asked for, with everything still to close.
+                signal.signal(signal.SIGTERM, lambda *_: None)
                 await server.serve(listener)
 
 
@@ -61,6 +76,11 @@ async def worker(session: Session, stop_with_stdin: bool) -> None:
     from entrypoints.platform import ProcessKind, running
 
     settings = session.settings
+    if settings.storage_kind == "memory":
+        raise CommandFailed(
+            "a worker cannot reach the memory of another process: tradingcore --storage memory serve has one of its own",
+            exit_code=Exit.CONFIGURATION,
+        )
     configure_logging(settings, level="debug" if session.is_verbose else None)
     observer, _ = observed(settings)
     async with running(settings, ProcessKind.WORKER, observer=observer) as platform:
@@ -84,6 +104,13 @@ def _worker(platform: Platform) -> Worker:
 
     section = platform.settings.worker
     return Worker(platform.container, concurrency=section.concurrency, watched=section.watched_keys)
+
+
+async def _key_for_development(container: Container) -> str:
+    actor = Actor.operator(container.ids().new_trace_id())
+    command = CreateApiKeyCommand(name="development", role=Role.TRADER, lifetime=timedelta(days=1))
+    token: str = (await container.create_api_key()(actor, command)).token
+    return token
 
 
 @contextlib.asynccontextmanager

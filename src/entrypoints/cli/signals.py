@@ -110,7 +110,11 @@ async def explain(session: Session, signal_id: UUID) -> None:
             }
         )
     else:
-        session.table(("field", "value"), list(signal_on_the_wire(explanation.signal).items()), title="signal")
+        session.table(
+            ("field", "value"),
+            [(name, _told(value)) for name, value in signal_on_the_wire(explanation.signal).items()],
+            title="signal",
+        )
         session.table(("step", "value"), list(explanation.lineage.items()), title="lineage")
         session.table(
             ("feature", "value"), [(name, f"{value:.6g}") for name, value in explanation.features.items()], title="features"
@@ -119,3 +123,14 @@ async def explain(session: Session, signal_id: UUID) -> None:
             click.echo("reproduced bit for bit from the stored candles and the stored model")
     if not explanation.is_reproduced:
         raise CommandFailed(f"not reproduced: {'; '.join(explanation.mismatches)}", exit_code=Exit.CHECK_FAILED)
+
+
+def _told(value: object) -> object:
+    """A value of the wire for a person: the parts of a list or an object in one line."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_told(part)}" for name, part in value.items())
+    if isinstance(value, list | tuple):
+        return " to ".join(str(_told(part)) for part in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value

@@ -31,8 +31,8 @@ async def up(session: Session, dry_run: bool) -> None:
     elif not done:
         click.echo(f"the schema is at {after.head}, nothing to do")
     else:
-        verb = "would run" if dry_run else "ran"
-        click.echo(f"{verb} {', '.join(f'{revision.id} {revision.title}' for revision in before.pending)}")
+        for revision in before.pending:
+            click.echo(f"{'would run' if dry_run else 'ran'} {revision.id}  {revision.title}")
 
 
 @migrate.command()

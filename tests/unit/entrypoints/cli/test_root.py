@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +14,15 @@ from pathlib import Path
 import pytest
 import rich_click as click
 
-from entrypoints.cli import app
+from adapters.postgres.errors import SchemaOutdated, ServerMisconfigured
+from entrypoints.cli import app, market
 from entrypoints.cli.app import COMMANDS, root
 from entrypoints.cli.console import Session, command_body
 from entrypoints.cli.exits import CommandFailed, Exit, exit_code_of
+from entrypoints.cli.signals import _told
+from tradingcore.auth.model.api_key import NEVER_BY_KEY
 from tradingcore.kernel.errors import Conflict, InvalidInput, NotFound, PermissionDenied, TradingCoreError, Unavailable
-from tradingcore.trading.errors import CandleFileUnreadable
+from tradingcore.trading.errors import CandleFileNotWritable, CandleFileUnreadable
 
 LOOK = """
 import sys
@@ -150,6 +155,9 @@ def test_mistake_of_ours_is_no_sentence(broken: list[BaseException]) -> None:
         (PermissionDenied("no"), Exit.FAILURE),
         (Conflict("no"), Exit.FAILURE),
         (CandleFileUnreadable("no"), Exit.FAILURE),
+        (CandleFileNotWritable("no"), Exit.FAILURE),
+        (SchemaOutdated("old"), Exit.CONFIGURATION),
+        (ServerMisconfigured("no permission"), Exit.CONFIGURATION),
         (CommandFailed("no", exit_code=Exit.REFUSED), Exit.REFUSED),
     ],
 )
@@ -163,3 +171,85 @@ def test_table_lists_commands_that_exist() -> None:
         _, command, _ = root.resolve_command(context, [name])
         assert isinstance(command, click.Command), name
         assert command.name == name
+
+
+def test_global_option_after_the_command_is_told_where_it_belongs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("serve", "--data-dir", "/tmp/x") == Exit.USAGE
+    told = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert "--data-dir is a global option and comes before the command: tradingcore --data-dir ... serve" in told
+    assert run("market", "symbols", "list", "--json") == Exit.USAGE
+    assert "tradingcore --json ... market symbols list" in " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert run("serve", "--nonsense") == Exit.USAGE
+    assert "global" not in capsys.readouterr().err
+
+
+def test_command_in_an_error_carries_the_options_of_this_one(
+    broken: list[BaseException], capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken.append(SchemaOutdated("the database is empty: run tradingcore migrate up"))
+    assert run("--data-dir", "/my data", "--storage", "postgresql://me:hunter2@db/x", "doctor") == Exit.CONFIGURATION
+    hint = "run tradingcore --data-dir '/my data' --storage ADDRESS migrate up"
+    assert capsys.readouterr().err == f"error: the database is empty: {hint}\n"
+    assert run("doctor") == Exit.CONFIGURATION
+    assert capsys.readouterr().err == "error: the database is empty: run tradingcore migrate up\n"
+
+
+def test_termination_cleans_up_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    @click.command()
+    @command_body
+    async def doctor(session: Session) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(30)
+        finally:
+            session.note("cleaned up")
+
+    monkeypatch.setattr("entrypoints.cli.doctor.doctor", doctor)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert run("doctor") == Exit.TERMINATED
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert capsys.readouterr().err == "cleaned up\nterminated\n"
+
+
+def test_memory_that_ends_with_the_command_is_refused_where_it_would_mislead(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["keys", "create", "--role", "trader"], ["worker"]):
+        assert run("--storage", "memory", *arguments) == Exit.CONFIGURATION
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "memory" in err
+
+
+def test_keys_offer_no_scope_that_no_key_can_have(capsys: pytest.CaptureFixture[str]) -> None:
+    for scope in NEVER_BY_KEY:
+        assert run("--storage", "memory", "keys", "create", "--role", "admin", "--scope", scope.value) == Exit.USAGE
+        assert "signals:read" in capsys.readouterr().err
+
+
+def test_replay_of_nothing_fails_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["market", "replay", "--symbol", "NO/SUCH", "--timeframe", "1h", "--from", "2024-01-01"]
+    assert run("--storage", "memory", *command) == Exit.FAILURE
+    assert "nothing is stored of NO/SUCH:1h in this range" in capsys.readouterr().err
+
+
+def test_refused_rows_are_counted_in_words(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "candles.csv"
+    file.write_text("time,open,high,low,close\n2024-01-01T00:00Z,1,2,1,2\n2024-01-01T01:00Z,1,0.5,1,2\n", encoding="utf-8")
+    command = ["market", "import", str(file), "--symbol", "A1/USD", "--timeframe", "1h"]
+    assert run("--storage", "memory", *command) == Exit.CHECK_FAILED
+    assert capsys.readouterr().err.splitlines()[-1] == "error: 1 row rejected"
+
+
+def test_options_of_a_symbol_are_explained_in_their_order() -> None:
+    for command in (market.set_symbol, market.add):
+        options = [one for one in command.params if isinstance(one, click.Option)]
+        assert all(one.help for one in options)
+        names = [one.name for one in options]
+        assert names.index("tick") < names.index("half_spread") < names.index("minimum_ev")
+
+
+def test_values_of_a_signal_are_told_without_the_marks_of_a_program() -> None:
+    interval = {"level": 0.8, "high": ["81.44", "82.18"]}
+    assert _told(interval) == "level 0.8, high 81.44 to 82.18"
+    assert (_told(False), _told(None), _told("81.24")) == ("no", None, "81.24")
