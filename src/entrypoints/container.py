@@ -238,7 +238,7 @@ class Container(containers.DeclarativeContainer):
     authenticate_api_key = providers.Factory(AuthenticateApiKey, observer=observer, keys=api_keys, clock=clock)
     recheck_credential = providers.Factory(RecheckCredential, observer=observer, keys=api_keys, clock=clock)
     issue_stream_ticket = providers.Factory(IssueStreamTicket, observer=observer, tickets=tickets, clock=clock, secrets=secrets)
-    redeem_stream_ticket = providers.Factory(RedeemStreamTicket, observer=observer, tickets=tickets, clock=clock)
+    redeem_stream_ticket = providers.Factory(RedeemStreamTicket, observer=observer, tickets=tickets, keys=api_keys, clock=clock)
 
     publish_signal = providers.Factory(SignalPublisher, get_signal=get_signal, publish=publish_to_stream)
     reactions = providers.List(

@@ -61,10 +61,14 @@ class RecheckCredential(UseCase[RecheckCredentialCommand, bool]):
     clock: Clock
 
     async def handle(self, actor: Actor, command: RecheckCredentialCommand) -> bool:
-        if command.holder.credential_id is None:
-            return False
-        key = await self.keys.find_for_authentication(ApiKeyId(UUID(str(command.holder.credential_id))))
-        return key is not None and key.revoked_at is None and self.clock.now() < key.expires_at
+        return await _still_holds(command.holder, self.keys, at=self.clock.now())
+
+
+async def _still_holds(holder: Actor, keys: ApiKeyLookup, *, at: datetime) -> bool:
+    if holder.credential_id is None:
+        return False
+    key = await keys.find_for_authentication(ApiKeyId(UUID(str(holder.credential_id))))
+    return key is not None and key.revoked_at is None and at < key.expires_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,17 +109,18 @@ class RedeemStreamTicketCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedeemStreamTicket(UseCase[RedeemStreamTicketCommand, Actor]):
-    """Return whom a ticket was issued to; it works once. Raises `CredentialRefused`."""
+    """Return whom a ticket was issued to; it works once, and not after its key ended. Raises `CredentialRefused`."""
 
     permission: ClassVar[Permission] = Permission.PUBLIC
     tickets: TicketStore
+    keys: ApiKeyLookup
     clock: Clock
 
     async def handle(self, actor: Actor, command: RedeemStreamTicketCommand) -> Actor:
         holder = None
         if _TICKET.fullmatch(command.token):
             holder = await self.tickets.take(_hash_of(command.token), at=self.clock.now())
-        if holder is None:
+        if holder is None or not await _still_holds(holder, self.keys, at=self.clock.now()):
             raise CredentialRefused("the stream ticket is not valid or was used before")
         # The stream is a call of its own: what it does is not part of the request that bought the ticket.
         return replace(holder, trace_id=actor.trace_id)

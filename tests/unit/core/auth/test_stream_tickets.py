@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.memory.auth import MemoryTicketStore
+from adapters.memory.auth import MemoryApiKeyLookup, MemoryTicketStore
 from adapters.memory.database import MemoryDatabase
 from tradingcore.auth.errors import CredentialRefused
+from tradingcore.auth.model.api_key import ApiKey
 from tradingcore.auth.use_cases.authenticate import (
     IssueStreamTicket,
     IssueStreamTicketCommand,
@@ -27,7 +28,8 @@ from tradingcore.testing.builders import an_actor, an_api_key, the_actor_of
 from tradingcore.testing.fakes import FakeClock, FakeSecrets
 
 NOBODY = Actor.anonymous(TraceId("a" * 32))
-HOLDER = the_actor_of(an_api_key())
+KEY = an_api_key()
+HOLDER = the_actor_of(KEY)
 REDEEMED = replace(HOLDER, trace_id=NOBODY.trace_id)
 """The same person, on the trace of the stream."""
 
@@ -38,9 +40,13 @@ class Booth:
 
     def __post_init__(self) -> None:
         self.database = MemoryDatabase(self.clock)
+        self.keep(KEY)
         tickets = MemoryTicketStore(self.database)
         self._issue = IssueStreamTicket(tickets=tickets, clock=self.clock, secrets=FakeSecrets())
-        self._redeem = RedeemStreamTicket(tickets=tickets, clock=self.clock)
+        self._redeem = RedeemStreamTicket(tickets=tickets, keys=MemoryApiKeyLookup(self.database), clock=self.clock)
+
+    def keep(self, key: ApiKey) -> None:
+        self.database.api_keys.rows[key.id] = key
 
     async def issue(self, actor: Actor = HOLDER) -> StreamTicket:
         return await self._issue(actor, IssueStreamTicketCommand())
@@ -54,6 +60,14 @@ async def test_ticket_gives_back_whom_it_was_issued_to_once() -> None:
     ticket = await booth.issue()
     assert await booth.redeem(ticket.token) == REDEEMED
     with pytest.raises(CredentialRefused, match="was used before"):
+        await booth.redeem(ticket.token)
+
+
+async def test_ticket_ends_with_its_key() -> None:
+    booth = Booth()
+    ticket = await booth.issue()
+    booth.keep(KEY.revoked(at=booth.clock.now()))
+    with pytest.raises(CredentialRefused):
         await booth.redeem(ticket.token)
 
 
