@@ -16,6 +16,7 @@ from entrypoints.http.app import create_app
 from entrypoints.http.edge import LARGEST_HEAD
 from entrypoints.http.health import Check, Lifecycle, Readiness
 from entrypoints.http.metrics import Metrics
+from entrypoints.http.monitoring import OutboxGauges, watch_stream
 from entrypoints.http.options import HttpSettings
 from entrypoints.http.stream.asyncapi import asyncapi_document
 from entrypoints.http.stream.hub import Hub
@@ -58,7 +59,10 @@ class ApiServer:
         self._container = platform.container
         self._lifecycle = Lifecycle()
         self._hub = Hub(self._container.stream_log())
-        self.app = self._application(metrics or Metrics())
+        metrics = metrics or Metrics()
+        watch_stream(metrics, self._hub)
+        self._outbox_gauges = OutboxGauges(metrics, self._container.outbox)
+        self.app = self._application(metrics)
         self._server: _DrainingServer | None = None
 
     def _application(self, metrics: Metrics) -> Litestar:
@@ -107,7 +111,7 @@ class ApiServer:
         return holds
 
     async def _readiness(self) -> Readiness:
-        checks = [Check(name="stopping", is_ok=not self._lifecycle.is_draining, detail="the process is stopping")]
+        checks = [Check(name="process", is_ok=not self._lifecycle.is_draining, detail="the process is stopping")]
         try:
             await self._container.readiness_probe()()
             checks.append(Check(name="storage", is_ok=True))
@@ -117,7 +121,7 @@ class ApiServer:
 
     @asynccontextmanager
     async def _hub_running(self, _: Litestar) -> AsyncIterator[None]:
-        async with self._hub.running():
+        async with self._outbox_gauges.running(), self._hub.running():
             yield
 
     def listen(self) -> socket.socket:

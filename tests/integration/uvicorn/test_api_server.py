@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -104,3 +105,14 @@ async def test_what_is_in_the_address_of_a_socket_is_not_logged(port: int, caplo
             pass
     assert "planted" not in caplog.text
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_streams_and_outbox_are_among_the_metrics(port: int) -> None:
+    async def figures() -> dict[str, str]:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            lines = (await client.get("/metrics")).text.splitlines()
+        return dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+
+    found = await figures()
+    assert {"tradingcore_stream_connections", "tradingcore_stream_is_degraded", "tradingcore_stream_slow_clients"} <= found.keys()
+    assert found["tradingcore_outbox_open"] == found["tradingcore_outbox_lag_seconds"] == "0.0"
