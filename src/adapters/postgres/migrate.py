@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -122,6 +123,10 @@ class Migrator:
         try:
             address = self.address(DatabaseRole.API)
         except SchemaOutdated:
+            # Nobody prepared it from here. A server that is away is not an empty one: whoever is refused has found a server.
+            with suppress(LoginRefused, asyncpg.InvalidCatalogNameError):
+                async with connected(self._administrator.as_user(DatabaseRole.API, ""), application="tradingcore-migrate"):
+                    pass
             return None
         try:
             async with connected(address, application="tradingcore-migrate") as connection:

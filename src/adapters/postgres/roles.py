@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from adapters.postgres.errors import SchemaOutdated, ServerMisconfigured, UnsafeRole
 from adapters.postgres.files import write_private
+from adapters.postgres.startup import folder_refused
 
 SCHEMAS: Final = ("public", "education", "trading", "investment", "financial", "ml", "audit")
 _SCRAM_ITERATIONS: Final = 4096
@@ -69,7 +70,11 @@ class RolePasswords:
                 )
         if missing:
             kept = {role: password for role, password in (known | missing).items() if role not in self._given}
-            write_private(self.file, json.dumps(kept, indent=2) + "\n")
+            try:
+                self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                write_private(self.file, json.dumps(kept, indent=2) + "\n")
+            except OSError as error:
+                raise folder_refused(self.file.parent, error) from None
         return known | missing
 
     def _stored(self) -> dict[DatabaseRole, str]:

@@ -57,6 +57,17 @@ async def test_only_the_owner_of_the_file_reads_the_passwords(database: TestData
     assert set(json.loads(file.read_text())) == set(LOGIN_ROLES)
 
 
+def test_first_passwords_make_their_folder(tmp_path: Path) -> None:
+    RolePasswords(tmp_path / "data" / "tradingcore" / "roles.json").complete()
+    assert (tmp_path / "data" / "tradingcore" / "roles.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_folder_that_takes_no_passwords_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(tmp_path / "gone")
+    with pytest.raises(ServerMisconfigured, match="cannot be used as a data folder"):
+        RolePasswords(tmp_path / "data" / "roles.json").complete()
+
+
 def test_given_password_is_used_and_not_written_down(tmp_path: Path) -> None:
     passwords = RolePasswords(tmp_path / "roles.json", given={DatabaseRole.API: "from-the-settings"})
     assert passwords.of(DatabaseRole.API) == "from-the-settings"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from adapters.postgres.address import DatabaseAddress
 from adapters.postgres.connect import connected
 from adapters.postgres.errors import SchemaOutdated, ServerMisconfigured, ServerUnavailable
 from adapters.postgres.migrate import Migrator, migrations_folder
@@ -61,6 +62,17 @@ async def test_empty_database_is_refused_with_the_command_to_run(empty: TestData
     assert status.pending[0].id == "0001"
     with pytest.raises(SchemaOutdated, match=r"the database is empty and \d+ revisions behind .*run tradingcore migrate up"):
         await empty.migrator.check()
+
+
+async def test_server_that_is_away_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    nobody = DatabaseAddress.parse("postgresql://me:secret@127.0.0.1:1/x")
+    with pytest.raises(ServerUnavailable, match=r"127.0.0.1:1/x cannot be reached"):
+        await Migrator(nobody, RolePasswords(tmp_path / "roles.json")).check()
+
+
+async def test_server_that_was_never_prepared_from_here_counts_as_empty(empty: TestDatabase, tmp_path: Path) -> None:
+    with pytest.raises(SchemaOutdated, match="the database is empty"):
+        await Migrator(empty.administrator, RolePasswords(tmp_path / "roles.json")).check()
 
 
 async def test_old_schema_is_refused_and_names_where_it_is(empty: TestDatabase) -> None:
