@@ -4,7 +4,10 @@
   multifractal in the manner of Calvet and Fisher, "How to forecast long-run volatility", 2004), times a regime (calm, normal,
   stressed) that lasts weeks, times the shape of the day. So it clusters over many scales.
 - Returns are Student's t with four degrees of freedom (Bailey, "Polar generation of random variates with the t-distribution",
-  1994) on top of it. They are independent: no direction can be forecast, as far as the generator goes.
+  1994) on top of it.
+- In some of the weeks the price swings: it drifts one way, and from a random moment on the other way. This is put in so that a
+  demonstration has signals. A model can find it, and what it earns on it says nothing about real markets. All else that decides the
+  direction is independent noise.
 - Where the price stands at the start of a week is a random walk over weeks; inside, the minutes are tied to both ends (a bridge),
   so that any week costs the same to compute and never depends on how much was asked for.
 - High and low of a minute have the law of a Brownian motion between its open and its close.
@@ -48,6 +51,9 @@ _REGIME_MINUTES: Final = 3 * WEEK_MINUTES
 _REGIME_ODDS: Final = (0.50, 0.88)
 _REGIMES: Final = (0.60, 1.00, 2.20)
 _REGIME_SCALE: Final = 1 / sqrt(0.50 * 0.60**2 + 0.38 * 1.00**2 + 0.12 * 2.20**2)
+_SWING: Final = 0.45
+"""Drift of a week that swings: standard deviations of an hour, per hour."""
+_SWING_ODDS: Final = (0.15, 0.85)
 _WEEKS_A_YEAR: Final = 52.18
 
 
@@ -96,7 +102,7 @@ class PriceProcess:
             is_first[0] = False
         gap_variance = np.where(is_first, self._minute_variance * 60 * self._profile.closure_hours * volatility**2, 0.0)
         draws = self._uniforms("minutes", index, 7, len(slots))
-        moves = np.sqrt(variance) * _student(draws[0], draws[1])
+        moves = np.sqrt(variance) * (_student(draws[0], draws[1]) + self._swing(index, len(slots)))
         gaps = np.sqrt(gap_variance) * _normal(draws[2], draws[3])
         start, stop = self._level(index), self._level(index + 1)
         total = float(np.sum(variance) + np.sum(gap_variance))
@@ -113,6 +119,13 @@ class PriceProcess:
         activity = (volatility * shape) ** 1.3 * np.exp(0.6 * _normal_from_uniform(draws[6]))
         volume = self._profile.minute_volume * activity * (1 + 0.5 * np.abs(moves) / np.sqrt(variance))
         return Minutes(start_ms + slots * MINUTE_MS, opened, high, low, close, volume)
+
+    def _swing(self, week: int, count: int) -> Floats:
+        """Drift of each of ``count`` minutes, in standard deviations of a minute."""
+        (first,), (second,) = self._uniforms("swing", week, 2, 1)
+        drift = _SWING / sqrt(60) * (np.searchsorted(_SWING_ODDS, first) - 1)
+        # The way back is about as long, so that little of the drift is lost when the week is tied to its end.
+        return np.where(np.arange(count) < (0.35 + 0.3 * second) * count, drift, -drift)
 
     def _level(self, week: int) -> float:
         """Log price at the start of a week."""
