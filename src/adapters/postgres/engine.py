@@ -57,6 +57,7 @@ def create_engine(address: DatabaseAddress, settings: EngineSettings) -> AsyncEn
             database=arguments.pop("database"),
         ),
         isolation_level="AUTOCOMMIT",
+        pool_use_lifo=True,  # the connection that was used last has its statements prepared, here and in the server
         pool_size=settings.pool_size,
         max_overflow=settings.overflow,
         pool_timeout=settings.checkout_seconds,

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.postgres.engine import statements
+from adapters.postgres.engine import fetch, statements
 from adapters.postgres.pages import paged
 from adapters.postgres.rows.ml import (
     forecast_from_row,
@@ -54,6 +54,13 @@ _DETHRONE: Final = text(
     insert into ml.alias_history (model_id, name, version_id, changed_by) select model_id, name, null, :changed_by from changed
     """
 )
+
+_CHAMPIONS: Final = """
+    select version.id, version.version
+    from ml.models as model join ml.aliases as alias on alias.model_id = model.id and alias.name = 'champion'
+    join ml.model_versions as version on version.id = alias.version_id
+    where model.symbol = $1 and model.timeframe = $2 order by model.horizon
+    """
 
 
 def _of_series(table: Any, key: SeriesKey) -> tuple[ColumnElement[bool], ...]:
@@ -125,6 +132,8 @@ class PostgresMlQueries(MlQueries):
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        # Every candle asks for the champions, whose folds and figures are long to read.
+        self._known: dict[ModelVersionId, ModelVersion] = {}
 
     async def list_models(self, key: SeriesKey | None, page: PageRequest) -> Page[ModelView]:
         statement = _MODELS if key is None else _MODELS.where(*_of_series(models, key))
@@ -150,15 +159,14 @@ class PostgresMlQueries(MlQueries):
         return ModelView(model=model_from_row(row), versions=found)
 
     async def champions(self, key: SeriesKey) -> Sequence[ModelVersion]:
-        statement = (
-            select(model_versions)
-            .join(aliases, and_(aliases.c.version_id == model_versions.c.id, aliases.c.name == CHAMPION))
-            .join(models, models.c.id == aliases.c.model_id)
-            .where(*_of_series(models, key))
-            .order_by(models.c.horizon)
-        )
-        async with statements(self._engine) as connection:
-            return [version_from_row(row) for row in await connection.execute(statement)]
+        marks = await fetch(self._engine, _CHAMPIONS, key.symbol, key.timeframe)
+        return [await self._read_once(ModelVersionId(id_), row_version) for id_, row_version in marks]
+
+    async def _read_once(self, version_id: ModelVersionId, row_version: int) -> ModelVersion:
+        known = self._known.get(version_id)
+        if known is None or known.version != row_version:
+            known = self._known[version_id] = await self.get_version(version_id)
+        return known
 
     async def get_version(self, version_id: ModelVersionId) -> ModelVersion:
         async with statements(self._engine) as connection:

@@ -3,8 +3,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.candles import append_candles
@@ -40,6 +41,31 @@ from tradingcore.trading.ports import (
 )
 from tradingcore.trading.queries import DecisionFilter, SignalFilter, TradingQueries
 
+# Built once: building a statement and finding it among the compiled ones costs as much as running it.
+_SYMBOL: Final = select(symbols).where(symbols.c.code == bindparam("code"))
+_LIVE_SERIES: Final = select(live_series).where(
+    live_series.c.symbol == bindparam("symbol"), live_series.c.timeframe == bindparam("timeframe")
+)
+_SIGNAL: Final = select(signals).where(signals.c.id == bindparam("id"))
+_ACTIVE_SIGNALS: Final = (
+    select(signals)
+    .where(
+        signals.c.symbol == bindparam("symbol"),
+        signals.c.timeframe == bindparam("timeframe"),
+        signals.c.status == SignalStatus.ACTIVE,
+    )
+    .order_by(signals.c.issued_at, signals.c.id)
+)
+_DECISION: Final = select(decisions).where(
+    decisions.c.symbol == bindparam("symbol"),
+    decisions.c.timeframe == bindparam("timeframe"),
+    decisions.c.candle == bindparam("candle"),
+)
+
+
+def _series(key: SeriesKey) -> dict[str, Any]:
+    return {"symbol": key.symbol, "timeframe": key.timeframe}
+
 
 class PostgresSymbolRepository(SymbolRepository):
     def __init__(self, unit: PostgresUnit) -> None:
@@ -52,7 +78,7 @@ class PostgresSymbolRepository(SymbolRepository):
         return symbol
 
     async def find(self, code: SymbolCode) -> Symbol | None:
-        row = (await self._unit.connection.execute(select(symbols).where(symbols.c.code == code))).one_or_none()
+        row = (await self._unit.connection.execute(_SYMBOL, {"code": code})).one_or_none()
         return None if row is None else symbol_from_row(row)
 
     async def save(self, symbol: Symbol) -> Symbol:
@@ -64,8 +90,7 @@ class PostgresLiveSeriesRepository(LiveSeriesRepository):
         self._unit = unit
 
     async def find(self, key: SeriesKey) -> LiveSeries | None:
-        statement = select(live_series).where(live_series.c.symbol == key.symbol, live_series.c.timeframe == key.timeframe)
-        row = (await self._unit.connection.execute(statement)).one_or_none()
+        row = (await self._unit.connection.execute(_LIVE_SERIES, _series(key))).one_or_none()
         return None if row is None else live_series_from_row(row)
 
     async def save(self, series: LiveSeries) -> LiveSeries:
@@ -86,12 +111,7 @@ class PostgresSignalRepository(SignalRepository):
         self._unit = unit
 
     async def list_active(self, key: SeriesKey) -> Sequence[Signal]:
-        statement = (
-            select(signals)
-            .where(signals.c.symbol == key.symbol, signals.c.timeframe == key.timeframe, signals.c.status == SignalStatus.ACTIVE)
-            .order_by(signals.c.issued_at, signals.c.id)
-        )
-        return [signal_from_row(row) for row in await self._unit.connection.execute(statement)]
+        return [signal_from_row(row) for row in await self._unit.connection.execute(_ACTIVE_SIGNALS, _series(key))]
 
     async def save(self, signal: Signal) -> Signal:
         return await self._unit.save(signals, signal, signal_to_row(signal), what=f"signal {signal.id}")
@@ -108,7 +128,7 @@ class PostgresDecisionRepository(DecisionRepository):
         self._unit = unit
 
     async def find(self, key: SeriesKey, candle: datetime) -> Decision | None:
-        row = (await self._unit.connection.execute(select(decisions).where(*_decided(key, candle)))).one_or_none()
+        row = (await self._unit.connection.execute(_DECISION, {**_series(key), "candle": candle})).one_or_none()
         return None if row is None else decision_from_row(row)
 
     async def save(self, decision: Decision) -> Decision:
@@ -119,10 +139,6 @@ class PostgresDecisionRepository(DecisionRepository):
             decisions.c.symbol == key.symbol, decisions.c.timeframe == key.timeframe, decisions.c.candle >= first
         )
         return (await self._unit.connection.execute(statement)).rowcount
-
-
-def _decided(key: SeriesKey, candle: datetime) -> tuple[ColumnElement[bool], ...]:
-    return (decisions.c.symbol == key.symbol, decisions.c.timeframe == key.timeframe, decisions.c.candle == candle)
 
 
 class PostgresTradingUnit(PostgresUnit, TradingUnitOfWork):
@@ -166,14 +182,14 @@ class PostgresTradingQueries(TradingQueries):
 
     async def get_symbol(self, code: SymbolCode) -> Symbol:
         async with statements(self._engine) as connection:
-            row = (await connection.execute(select(symbols).where(symbols.c.code == code))).one_or_none()
+            row = (await connection.execute(_SYMBOL, {"code": code})).one_or_none()
         if row is None:
             raise SymbolNotFound(f"there is no symbol {code}")
         return symbol_from_row(row)
 
     async def get_signal(self, signal_id: SignalId) -> Signal:
         async with statements(self._engine) as connection:
-            row = (await connection.execute(select(signals).where(signals.c.id == signal_id))).one_or_none()
+            row = (await connection.execute(_SIGNAL, {"id": signal_id})).one_or_none()
         if row is None:
             raise SignalNotFound(f"there is no signal {signal_id}")
         return signal_from_row(row)
@@ -216,7 +232,7 @@ class PostgresTradingQueries(TradingQueries):
 
     async def find_decision(self, key: SeriesKey, candle: datetime) -> Decision | None:
         async with statements(self._engine) as connection:
-            row = (await connection.execute(select(decisions).where(*_decided(key, candle)))).one_or_none()
+            row = (await connection.execute(_DECISION, {**_series(key), "candle": candle})).one_or_none()
         return None if row is None else decision_from_row(row)
 
     async def list_live_series(self) -> Sequence[LiveSeries]:
