@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from http import HTTPStatus
@@ -18,8 +19,38 @@ from entrypoints.http.problems import Refused, problem_headers, refusal
 _DETAIL: Final = "these bytes are no HTTP/1.1 request, or their head is too large"
 
 
+HEAD_SECONDS: Final = 10.0
+"""How long the head of a request may take; uvicorn itself would wait for ever."""
+
+
 class ProblemProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1, with its one answer of its own turned into a problem that is as guarded as every other."""
+    """uvicorn's HTTP/1.1, with its own answer turned into a problem that is as guarded as every other, and a deadline for heads."""
+
+    head_seconds = HEAD_SECONDS
+    _head_deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._watch_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget_head()
+        super().connection_lost(exc)
+
+    def _watch_head(self) -> None:
+        if self.conn.their_state is not h11.IDLE:
+            self._forget_head()
+        elif self._head_deadline is None:
+            self._head_deadline = self.loop.call_later(self.head_seconds, self.transport.close)
+
+    def _forget_head(self) -> None:
+        if self._head_deadline is not None:
+            self._head_deadline.cancel()
+            self._head_deadline = None
 
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn where h11 cannot go on; the connection ends with it."""

@@ -16,8 +16,12 @@ from websockets.typing import Origin, Subprotocol
 
 from entrypoints.http.server import ApiServer
 from entrypoints.http.stream.protocol import SUBPROTOCOL
+from entrypoints.http.wire import ProblemProtocol
 from entrypoints.platform import ProcessKind, running
 from entrypoints.settings import load
+
+WHOLE_REQUEST = b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
+HALF_A_HEAD = b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: "
 
 
 @pytest.fixture
@@ -116,3 +120,27 @@ async def test_streams_and_outbox_are_among_the_metrics(port: int) -> None:
     found = await figures()
     assert {"tradingcore_stream_connections", "tradingcore_stream_is_degraded", "tradingcore_stream_slow_clients"} <= found.keys()
     assert found["tradingcore_outbox_open"] == found["tradingcore_outbox_lag_seconds"] == "0.0"
+
+
+@pytest.mark.parametrize(("before", "sent"), [(b"", b""), (b"", HALF_A_HEAD), (WHOLE_REQUEST, HALF_A_HEAD)])
+async def test_a_head_that_never_ends_is_given_up(port: int, monkeypatch: pytest.MonkeyPatch, before: bytes, sent: bytes) -> None:
+    monkeypatch.setattr(ProblemProtocol, "head_seconds", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    if before:
+        writer.write(before)
+        await reader.readuntil(b'"checks":{}}')
+    writer.write(sent)
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    writer.close()
+
+
+async def test_a_request_that_takes_longer_than_its_head_is_answered(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ProblemProtocol, "head_seconds", 0.1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{")
+    await asyncio.sleep(0.3)
+    writer.write(b"}GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    async with asyncio.timeout(5):
+        assert (await reader.read()).count(b'"checks":{}}') == 2
+    writer.close()
