@@ -72,7 +72,7 @@ function signalCard(signal) {
       entry("Take profit", signal.take_profit),
       entry("Stop loss", signal.stop_loss),
       entry("Probability", percent(signal.probability)),
-      entry("Expected, after costs", inR(signal.expected_value_r)),
+      entry("EV after costs", inR(signal.expected_value_r)),
       entry(signal.outcome_r === null ? "Reward : risk" : "Outcome", signal.outcome_r === null ? signal.risk_reward : inR(signal.outcome_r)),
       entry("Expected high", `${interval.high[0]} – ${interval.high[1]}`, "wide"),
       entry("Expected low", `${interval.low[0]} – ${interval.low[1]}`, "wide"),
