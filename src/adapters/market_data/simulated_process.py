@@ -125,7 +125,8 @@ class PriceProcess:
         (first,), (second,) = self._uniforms("swing", week, 2, 1)
         drift = _SWING / sqrt(60) * (np.searchsorted(_SWING_ODDS, first) - 1)
         # The way back is about as long, so that little of the drift is lost when the week is tied to its end.
-        return np.where(np.arange(count) < (0.35 + 0.3 * second) * count, drift, -drift)
+        swing: Floats = np.where(np.arange(count) < (0.35 + 0.3 * second) * count, drift, -drift)
+        return swing
 
     def _level(self, week: int) -> float:
         """Log price at the start of a week."""

@@ -76,7 +76,7 @@ def test_hourly_returns_hardly_show_the_drift(code: str) -> None:
     r = returns(two_years(code))
     # Ranks: a few large returns would drown the rest.
     ranks = np.argsort(np.argsort(r)).astype(float)
-    # The drift gives about 0.05 over twelve years, chance moves that by 0.01 in two.
+    # The drift gives about 0.05 over thirteen years, chance moves that by 0.01 in two.
     assert max(abs(autocorrelation(ranks, lag)) for lag in (1, 2, 3, 5, 10, 24)) < 0.07
 
 
