@@ -57,6 +57,9 @@ class MemorySignalRepository(Stored[SignalId, Signal], SignalRepository):
     async def list_active(self, key: SeriesKey) -> Sequence[Signal]:
         return sorted(self._staged.in_group(key), key=lambda signal: (signal.issued_at, signal.id))
 
+    async def save_all(self, changed: Sequence[Signal]) -> Sequence[Signal]:
+        return [await self.save(signal) for signal in changed]
+
     async def delete_from(self, key: SeriesKey, first: datetime) -> int:
         return self._staged.delete(
             [

@@ -114,7 +114,14 @@ class PostgresSignalRepository(SignalRepository):
         return [signal_from_row(row) for row in await self._unit.connection.execute(_ACTIVE_SIGNALS, _series(key))]
 
     async def save(self, signal: Signal) -> Signal:
-        return await self._unit.save(signals, signal, signal_to_row(signal), what=f"signal {signal.id}")
+        (saved,) = await self.save_all((signal,))
+        return saved
+
+    async def save_all(self, changed: Sequence[Signal]) -> Sequence[Signal]:
+        if not changed:
+            return ()
+        key = SeriesKey(changed[0].symbol, changed[0].timeframe)
+        return await self._unit.save_all(signals, changed, map(signal_to_row, changed), what=f"signals of {key}")
 
     async def delete_from(self, key: SeriesKey, first: datetime) -> int:
         statement = delete(signals).where(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 from typing import Any, Final, Generic, TypeVar
@@ -63,6 +63,34 @@ class PostgresUnit:
             raise StaleVersion(f"{what} was saved by somebody else meanwhile: read it again")
         self.events.extend(aggregate.pending_events)
         return saved
+
+    async def save_all(self, table: Table, aggregates: Sequence[A], rows: Iterable[Mapping[str, Any]], *, what: str) -> Sequence[A]:
+        """What `save` does for each, in one statement and by ``id``. Some are written when it raises: then leave the unit."""
+        saved = [aggregate.saved() for aggregate in aggregates]
+        given = [{**row, "version": one.version} for row, one in zip(rows, saved, strict=True)]
+        written = await driver_of(self.connection).fetchval(_save_all(table), json.dumps(given, default=str))
+        if written != len(saved):
+            raise StaleVersion(f"{what} were saved by somebody else meanwhile: read them again")
+        for aggregate in aggregates:
+            self.events.extend(aggregate.pending_events)
+        return saved
+
+
+@cache
+def _save_all(table: Table) -> str:
+    names = [column.name for column in table.columns]
+    return f"""
+        with given as (
+            select * from json_populate_recordset(null::{table.fullname}, cast($1 as json))
+        ), changed as (
+            update {table.fullname} as stored set ({", ".join(names)}) = row ({", ".join(f"given.{name}" for name in names)})
+            from given where stored.id = given.id and stored.version = given.version - 1 returning 1
+        ), added as (
+            insert into {table.fullname} ({", ".join(names)}) select {", ".join(names)} from given where version = 1
+            on conflict do nothing returning 1
+        )
+        select (select count(*) from changed) + (select count(*) from added)
+        """  # noqa: S608 - our own names
 
 
 @cache

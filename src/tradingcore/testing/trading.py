@@ -135,6 +135,22 @@ class TradingUnitOfWorkContract(UnitOfWorkContract[TradingUnitOfWork]):
         assert await queries.get_signal(first.id) == saved
         assert await queries.get_signal(other.id) == other
 
+    async def test_signals_saved_together_are_saved_all_or_none(self, units: Units, queries: TradingQueries) -> None:
+        async with units(an_actor()) as unit:
+            first, second = await unit.signals.save_all([a_signal(), a_signal(decision_candle=MONDAY + HOUR)])
+            moved = first.watched(MONDAY + HOUR, fill_price=0.1 + 0.2)
+            third = a_signal(decision_candle=MONDAY + 2 * HOUR, entry=Decimal("100.10"))
+            saved = await unit.signals.save_all([moved, third])
+            assert list(await unit.signals.list_active(BTC_1H)) == [saved[0], second, saved[1]]
+            assert not await unit.signals.save_all([])
+        assert [await queries.get_signal(one.id) for one in saved] == saved
+        assert list(saved) == [replace(moved, version=2), replace(third, version=1)]
+        for stale in (replace(first, candles_seen=7), replace(a_signal(), version=1), replace(third, id=a_signal().id)):
+            with pytest.raises(StaleVersion):
+                async with units(an_actor()) as unit:
+                    await unit.signals.save_all([second.watched(MONDAY + 2 * HOUR, fill_price=1.0), stale])
+        assert await queries.get_signal(second.id) == second
+
     async def test_second_signal_of_one_candle_and_model_is_refused(self, units: Units) -> None:
         signal = a_signal()
         async with units(an_actor()) as unit:

@@ -65,6 +65,10 @@ class SignalRepository(Protocol):
         """Insert or update. Raises `StaleVersion`, also for a second signal of one (symbol, timeframe, candle, model version)."""
 
     @abstractmethod
+    async def save_all(self, changed: Sequence[Signal]) -> Sequence[Signal]:
+        """`save` different signals of one series in one go. When it raises, the unit of work must be left with the error."""
+
+    @abstractmethod
     async def delete_from(self, key: SeriesKey, first: datetime) -> int:
         """Forget the signals whose decision candle opens at or after ``first``. For replays only."""
 

@@ -57,25 +57,26 @@ class DecideOnCandle(UseCase[DecideOnCandleCommand, DecideOnCandleResult]):
             known = await unit.decisions.find(key, candle.open_time)
             if known is not None:
                 return DecideOnCandleResult(decision=known)
-            for open_signal in await unit.signals.list_active(key):
-                # Dead letters come back after later candles: those have been looked at without this one.
-                if open_signal.awaits(candle.open_time):
-                    await unit.signals.save(resolved(open_signal, candle, at=decided_at))
+            # Dead letters come back after later candles: those have been looked at without this one.
+            open_signals = [one for one in await unit.signals.list_active(key) if one.awaits(candle.open_time)]
+            changed = [resolved(one, candle, at=decided_at) for one in open_signals]
             symbol = await unit.symbols.get(key.symbol)
             verdict = _verdict(command, symbol, decided_at)
             signal: Signal | None = None
             if verdict.offer is not None and command.outlook is not None:
-                signal = await unit.signals.save(
-                    signal_from(
-                        verdict.offer,
-                        command.outlook,
-                        symbol,
-                        id=SignalId(self.ids.new_id()),
-                        issued_at=decided_at,
-                        actor=actor,
-                        source=command.source,
-                    ).issued()
-                )
+                signal = signal_from(
+                    verdict.offer,
+                    command.outlook,
+                    symbol,
+                    id=SignalId(self.ids.new_id()),
+                    issued_at=decided_at,
+                    actor=actor,
+                    source=command.source,
+                ).issued()
+                changed.append(signal)
+            saved = await unit.signals.save_all(changed)
+            if signal is not None:
+                signal = saved[-1]
             decision = await unit.decisions.save(
                 Decision(
                     id=DecisionId(self.ids.new_id()),
