@@ -5,6 +5,7 @@ from uuid import UUID
 import rich_click as click
 
 from entrypoints.cli.console import Session, command_body
+from entrypoints.cli.exits import CommandFailed
 from tradingcore.kernel.authz import EventId
 
 SHOWN = 20
@@ -59,6 +60,11 @@ async def replay(session: Session, event_ids: tuple[UUID, ...], is_all: bool) ->
         raise click.UsageError("give event ids, or --all")
     async with operator(session) as (container, _):
         count = await container.outbox().replay(None if is_all else [EventId(one) for one in event_ids])
+    if count < len(event_ids):
+        raise CommandFailed(
+            f"{len(event_ids) - count} of the events given are no dead letters, {count} will be delivered again: "
+            "see which there are with outbox status"
+        )
     if session.is_json:
         session.document({"replayed": count})
     else:

@@ -253,3 +253,10 @@ def test_values_of_a_signal_are_told_without_the_marks_of_a_program() -> None:
     interval = {"level": 0.8, "high": ["81.44", "82.18"]}
     assert _told(interval) == "level 0.8, high 81.44 to 82.18"
     assert (_told(False), _told(None), _told("81.24")) == ("no", None, "81.24")
+
+
+def test_event_that_is_no_dead_letter_is_not_replayed_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--storage", "memory", "outbox", "replay", "01890000-0000-7000-8000-000000000000") == Exit.FAILURE
+    out, err = capsys.readouterr()
+    assert (out, err[:51]) == ("", "error: 1 of the events given are no dead letters, 0")
+    assert run("--storage", "memory", "outbox", "replay", "--all") == Exit.OK
