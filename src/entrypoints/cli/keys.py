@@ -24,8 +24,14 @@ def keys() -> None:
 
 
 @keys.command()
-@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
-@click.option("--plan", type=click.Choice([plan.value for plan in Plan]), default=Plan.PRO.value, show_default=True)
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True, help="What it may do.")
+@click.option(
+    "--plan",
+    type=click.Choice([plan.value for plan in Plan]),
+    default=Plan.PRO.value,
+    show_default=True,
+    help="Narrows that.",
+)
 @click.option("--name", default="service", show_default=True, help="What the key is for.")
 @click.option(
     "--scope",
@@ -34,7 +40,7 @@ def keys() -> None:
     multiple=True,
     help="Narrow the key; may be given several times.",
 )
-@click.option("--days", type=click.IntRange(1, 365), default=DEFAULT_LIFETIME.days, show_default=True)
+@click.option("--days", type=click.IntRange(1, 365), default=DEFAULT_LIFETIME.days, show_default=True, help="How long it is valid.")
 @command_body
 async def create(session: Session, role: str, plan: str, name: str, scopes: tuple[str, ...], days: int) -> None:
     """Make a service user and its key. The key is shown once."""

@@ -29,8 +29,8 @@ def market() -> None:
 
 @market.command("import")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--symbol", type=SYMBOL, required=True)
-@click.option("--timeframe", type=TIMEFRAME, required=True)
+@click.option("--symbol", type=SYMBOL, required=True, help="Such as BTC/USDT, EUR/USD or AAPL.")
+@click.option("--timeframe", type=TIMEFRAME, required=True, help="Of its candles.")
 @click.option("--asset-class", type=click.Choice([item.value for item in AssetClass]), help="Of a new symbol; else inferred.")
 @click.option("--timezone", "zone", help="Of times without a zone, such as America/New_York.")
 @click.option("--replace", is_flag=True, help="Let candles of the file replace different ones that are stored.")
@@ -86,8 +86,8 @@ async def import_candles(
 
 @market.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--symbol", type=SYMBOL, required=True)
-@click.option("--timeframe", type=TIMEFRAME, required=True)
+@click.option("--symbol", type=SYMBOL, required=True, help="Such as BTC/USDT, EUR/USD or AAPL.")
+@click.option("--timeframe", type=TIMEFRAME, required=True, help="Of its candles.")
 @click.option("--from", "start", type=TIME, help="First open time.")
 @click.option("--to", "stop", type=TIME, help="Open time to stop before.")
 @command_body
@@ -109,10 +109,10 @@ async def export(
 
 
 @market.command()
-@click.option("--symbol", type=SYMBOL, required=True)
-@click.option("--timeframe", type=TIMEFRAME, required=True)
-@click.option("--from", "start", type=TIME)
-@click.option("--to", "stop", type=TIME)
+@click.option("--symbol", type=SYMBOL, required=True, help="Such as BTC/USDT, EUR/USD or AAPL.")
+@click.option("--timeframe", type=TIMEFRAME, required=True, help="Of its candles.")
+@click.option("--from", "start", type=TIME, help="First open time.")
+@click.option("--to", "stop", type=TIME, help="Open time to stop before.")
 @command_body
 async def gaps(session: Session, symbol: SymbolCode, timeframe: Timeframe, start: datetime | None, stop: datetime | None) -> None:
     """The holes of a stored series against its calendar."""
@@ -129,8 +129,8 @@ async def gaps(session: Session, symbol: SymbolCode, timeframe: Timeframe, start
 
 
 @market.command()
-@click.option("--symbol", type=SYMBOL, required=True)
-@click.option("--timeframe", type=TIMEFRAME, required=True)
+@click.option("--symbol", type=SYMBOL, required=True, help="Such as BTC/USDT, EUR/USD or AAPL.")
+@click.option("--timeframe", type=TIMEFRAME, required=True, help="Of its candles.")
 @click.option("--from", "start", type=TIME, required=True, help="Open time of the first candle.")
 @click.option("--to", "stop", type=TIME, help="Open time to stop before.")
 @click.option("--speed", type=click.FloatRange(min=0, min_open=True), help="Candles a second; as fast as possible if not given.")

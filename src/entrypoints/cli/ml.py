@@ -27,12 +27,12 @@ def ml() -> None:
 
 
 @ml.command()
-@click.option("--symbol", type=SYMBOL, required=True)
-@click.option("--timeframe", type=TIMEFRAME, required=True)
+@click.option("--symbol", type=SYMBOL, required=True, help="Such as BTC/USDT, EUR/USD or AAPL.")
+@click.option("--timeframe", type=TIMEFRAME, required=True, help="Of its candles.")
 @click.option("--horizon", type=click.IntRange(1, 500), help="Candles ahead; default: those of the profile.")
-@click.option("--profile", type=click.Choice(list(PROFILES)), default=FULL.name, show_default=True)
+@click.option("--profile", type=click.Choice(list(PROFILES)), default=FULL.name, show_default=True, help="How thoroughly to train.")
 @click.option("--stop", type=TIME, help="Never look at candles from here on.")
-@click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True)
+@click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="The same seed gives the same model.")
 @click.option("--approve/--no-approve", default=True, show_default=True, help="Let the new version serve.")
 @command_body
 async def train(
@@ -71,8 +71,8 @@ async def train(
 
 @ml.command()
 @click.argument("model_id", type=click.UUID, required=False)
-@click.option("--symbol", type=SYMBOL)
-@click.option("--timeframe", type=TIMEFRAME)
+@click.option("--symbol", type=SYMBOL, help="Only of this one; with --timeframe.")
+@click.option("--timeframe", type=TIMEFRAME, help="Only of this one; with --symbol.")
 @command_body
 async def models(session: Session, model_id: UUID | None, symbol: SymbolCode | None, timeframe: Timeframe | None) -> None:
     """The models with the versions that serve; with MODEL_ID every version of one."""

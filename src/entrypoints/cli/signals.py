@@ -25,13 +25,13 @@ def signals() -> None:
 
 
 @signals.command("list")
-@click.option("--symbol", type=SYMBOL)
-@click.option("--timeframe", type=TIMEFRAME)
-@click.option("--side", type=click.Choice([side.value for side in Side]))
-@click.option("--status", type=click.Choice([status.value for status in SignalStatus]))
+@click.option("--symbol", type=SYMBOL, help="Only of this one.")
+@click.option("--timeframe", type=TIMEFRAME, help="Only of this one.")
+@click.option("--side", type=click.Choice([side.value for side in Side]), help="Only this side.")
+@click.option("--status", type=click.Choice([status.value for status in SignalStatus]), help="Only in this state.")
 @click.option("--since", type=TIME, help="Issued at or after.")
-@click.option("--min-confidence", type=click.FloatRange(0, 1))
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--min-confidence", type=click.FloatRange(0, 1), help="Least probability of the target.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
 @command_body
 async def list_signals(
     session: Session,

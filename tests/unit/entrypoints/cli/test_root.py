@@ -9,6 +9,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -241,11 +243,24 @@ def test_refused_rows_are_counted_in_words(capsys: pytest.CaptureFixture[str], t
     assert capsys.readouterr().err.splitlines()[-1] == "error: 1 row rejected"
 
 
-def test_options_of_a_symbol_are_explained_in_their_order() -> None:
+def commands_under(command: click.Command) -> Iterator[click.Command]:
+    yield command
+    for child in getattr(command, "commands", {}).values():
+        yield from commands_under(child)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_is_explained(name: str) -> None:
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    for command in commands_under(getattr(import_module(module), attribute)):
+        assert command.help, command.name
+        unexplained = [one.opts for one in command.params if isinstance(one, click.Option) and not one.help]
+        assert not unexplained, command.name
+
+
+def test_options_of_a_symbol_come_in_their_order() -> None:
     for command in (market.set_symbol, market.add):
-        options = [one for one in command.params if isinstance(one, click.Option)]
-        assert all(one.help for one in options)
-        names = [one.name for one in options]
+        names = [one.name for one in command.params]
         assert names.index("tick") < names.index("half_spread") < names.index("minimum_ev")
 
 
