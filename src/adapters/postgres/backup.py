@@ -38,7 +38,7 @@ class ClusterBackups:
 
     async def backup(self, file: Path) -> int:
         """Write a consistent copy to ``file`` while others work, and return its bytes. Raises `InvalidInput` if it exists."""
-        with _scratch_beside(_unused(file)) as scratch:
+        with _scratch_beside(_unused(file), kind="folder for the backup") as scratch:
             async with self._cluster.running() as address:
                 await self._write(scratch, address)
             return _finish(scratch / "backup.tar", file)
@@ -153,17 +153,17 @@ def _finish(whole: Path, file: Path) -> int:
 
 
 @contextmanager
-def _scratch_beside(file: Path) -> Iterator[Path]:
+def _scratch_beside(file: Path, *, kind: str = "data folder") -> Iterator[Path]:
     """A private folder on the same disk, so that a rename is enough at the end. Nothing of it stays."""
     folder = file.absolute().parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".tradingcore-", dir=folder))
     except OSError as error:
-        raise folder_refused(folder, error) from None
+        raise folder_refused(folder, error, kind=kind) from None
     try:
         yield scratch
     except OSError as error:
-        raise folder_refused(folder, error) from None
+        raise folder_refused(folder, error, kind=kind) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

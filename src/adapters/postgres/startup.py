@@ -175,12 +175,14 @@ def accepts(port: int) -> bool:
         return False
 
 
-def folder_refused(folder: Path, error: OSError) -> ServerUnavailable | ServerMisconfigured | StorageFull:
+def folder_refused(
+    folder: Path, error: OSError, *, kind: str = "data folder"
+) -> ServerUnavailable | ServerMisconfigured | StorageFull:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return StorageFull(f"the disk of {folder} is full: free space or choose another data folder")
+        return StorageFull(f"the disk of {folder} is full: free space or choose another {kind}")
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return ServerMisconfigured(f"{folder} cannot be written ({os.strerror(error.errno)}): choose another data folder")
-    return ServerMisconfigured(f"{folder} cannot be used as a data folder: {error.strerror or error}")
+        return ServerMisconfigured(f"{folder} cannot be written ({os.strerror(error.errno)}): choose another {kind}")
+    return ServerMisconfigured(f"{folder} cannot be used as a {kind}: {error.strerror or error}")
 
 
 def data_major(data: Path) -> int | None:

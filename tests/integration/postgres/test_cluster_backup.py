@@ -16,7 +16,7 @@ from adapters.postgres.backup import ClusterBackups
 from adapters.postgres.cluster import ClusterSettings, EmbeddedCluster
 from adapters.postgres.connect import connected
 from adapters.postgres.engine import EngineSettings, create_engine, transaction
-from adapters.postgres.errors import ServerUnavailable
+from adapters.postgres.errors import ServerMisconfigured, ServerUnavailable
 from adapters.postgres.migrate import Migrator
 from adapters.postgres.roles import DatabaseRole, RolePasswords
 from tests.integration.postgres.server import run_apart
@@ -179,3 +179,10 @@ async def test_cancelled_backup_leaves_no_file_and_no_process(folder: Path, here
     assert not file.exists()
     assert _scratch_left(folder) == []
     assert here.cluster.find_running() is None
+
+
+async def test_folder_that_takes_no_backup_is_named_as_what_it_is(tmp_path: Path) -> None:
+    cluster = EmbeddedCluster(ClusterSettings(home=tmp_path / "postgres"))
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ServerMisconfigured, match="gone cannot be used as a folder for the backup"):
+        await ClusterBackups(cluster, RolePasswords(tmp_path / "roles.json")).backup(tmp_path / "gone" / "b.tar")
