@@ -43,7 +43,7 @@ class HttpSection(Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free port")
     allowed_origins: tuple[str, ...] = ()
-    docs: bool = True
+    docs: bool | None = Field(default=None, description="serve /docs and /openapi.json; default: in development only")
     drain_seconds: float = Field(default=0.0, ge=0, le=60, description="stay up, not ready, before closing: for balancers")
     shutdown_seconds: int = Field(default=20, ge=1, le=600, description="for requests under way")
 
@@ -142,6 +142,10 @@ class Settings(BaseSettings):
                 if isinstance(value, SecretStr) and _is_weak(value.get_secret_value()):
                     raise ValueError(f"{section}.{name} is too weak: give at least {SHORTEST_SECRET} random characters")
         return self
+
+    @property
+    def shows_docs(self) -> bool:
+        return self.environment is Environment.DEVELOPMENT if self.http.docs is None else self.http.docs
 
     @property
     def storage_kind(self) -> Literal["memory", "postgres"]:

@@ -77,7 +77,7 @@ class ApiServer:
                 environment=settings.environment.value,
                 version=__version__,
                 allowed_origins=origins,
-                shows_docs=settings.http.docs,
+                shows_docs=settings.shows_docs,
             ),
             authenticate=self._authenticate,
             readiness=self._readiness,

@@ -168,3 +168,10 @@ def test_no_fault_tells_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 )
 def test_addresses_are_shown_without_their_password(address: str, shown: str) -> None:
     assert masked(address) == shown
+
+
+def test_api_documents_are_shown_in_development_only_unless_asked_for() -> None:
+    strong = {"environment": "production"}
+    assert load(flags={}).values.shows_docs
+    assert not load(flags=strong).values.shows_docs
+    assert load(flags={**strong, "http": {"docs": True}}).values.shows_docs
