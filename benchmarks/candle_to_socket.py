@@ -36,7 +36,7 @@ from entrypoints.settings import Settings, load
 from entrypoints.worker import close_candle
 from tradingcore.auth.use_cases.manage_api_keys import CreateApiKeyCommand
 from tradingcore.kernel.authz import Actor, Role
-from tradingcore.kernel.market import CandleSeries, SeriesKey, SymbolCode, Timeframe
+from tradingcore.kernel.market import Candle, CandleSeries, SeriesKey, SymbolCode, Timeframe
 from tradingcore.ml.ids import ForecastId, ModelId, ModelVersionId
 from tradingcore.ml.model.model_version import Model, ModelVersion
 from tradingcore.ml.ports import DEMO
@@ -108,11 +108,11 @@ async def one_by_one(platform: Platform, audience: Audience, candles: CandleSeri
 
 
 async def all_at_once(platform: Platform, actor: Actor, audience: Audience, candles: CandleSeries, version: ModelVersion) -> float:
-    """Seconds until the last of 50 symbols that close together is heard."""
+    """Seconds until the last of 50 symbols that close together is heard. Their candle before that has the models loaded."""
     keys = [SeriesKey(SymbolCode(f"T{number:02}/USD"), KEY.timeframe) for number in range(SYMBOLS)]
     market = SimulatedMarket(seed=11)
     container = platform.container
-    last = candles[len(candles) - 1]
+    before, last = candles[len(candles) - 2], candles[len(candles) - 1]
     for key in keys:
         copied = CandleSeries(key, *(getattr(candles, name) for name in CandleSeries.__slots__[1:]))
 
@@ -127,16 +127,17 @@ async def all_at_once(platform: Platform, actor: Actor, audience: Audience, cand
         )
         await loosen(platform, actor, key.symbol)
         await share(platform, actor, key, version)
-        await rewind_series(container, actor, key, first=last.open_time, source="simulated")
-    which = [(key.symbol, key.timeframe.value, rfc3339(last.open_time)) for key in keys]
-    received_at = KEY.timeframe.close_of(last.open_time)
+        await rewind_series(container, actor, key, first=before.open_time, source="simulated")
+    await close_together(platform, audience, keys, before)
+    return await close_together(platform, audience, keys, last)
+
+
+async def close_together(platform: Platform, audience: Audience, keys: Sequence[SeriesKey], candle: Candle) -> float:
+    which = [(key.symbol, key.timeframe.value, rfc3339(candle.open_time)) for key in keys]
+    received_at = KEY.timeframe.close_of(candle.open_time)
     begun = perf_counter()
-    await asyncio.gather(
-        *(
-            close_candle(container, NoFeed(), FeedCandle(key=key, candle=last, received_at=received_at, source="simulated"))
-            for key in keys
-        )
-    )
+    arrivals = [FeedCandle(key=key, candle=candle, received_at=received_at, source="simulated") for key in keys]
+    await asyncio.gather(*(close_candle(platform.container, NoFeed(), arrival) for arrival in arrivals))
     await heard(audience, which)
     return max(audience.received_at[one] for one in which) - begun
 

@@ -40,8 +40,14 @@ class Worker:
         self.relay.stop()
 
     async def prepare(self) -> None:
-        """Compile the kernels, so that the first candle does not wait for them."""
+        """Compile the kernels and load the approved models of the series that are followed, so that no candle waits for them."""
         await asyncio.to_thread(self._container.features().warm_up)
+        for series in await self._container.trading_queries().list_live_series():
+            try:
+                await self._container.models().champions(series.key)
+            except TradingCoreError as error:
+                # Every candle of the series will say so; the others go on.
+                _log.warning("model_not_loaded", series=str(series.key), error=str(error))
 
     async def run(self) -> None:
         """Relay events and keep house until stopped; what is under way is finished."""

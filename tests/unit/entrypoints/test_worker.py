@@ -12,6 +12,7 @@ from entrypoints import worker
 from entrypoints.replay import rewind_series
 from entrypoints.worker import Worker, close_candle, feed_candles
 from tests.unit.core.processes.flow import DAY, HISTORY, Flow
+from tests.unit.core.stand_ins import NOT_A_BUNDLE
 from tests.unit.core.trading.world import FilledFeed
 from tradingcore.kernel.authz import Actor
 from tradingcore.kernel.errors import StaleVersion, Unavailable
@@ -46,6 +47,18 @@ async def test_worker_relays_what_a_feed_brings_and_stops_when_told() -> None:
     at_work.stop()
     await running
     assert len(await flow.forecasts()) == 3
+
+
+@pytest.mark.parametrize(("bundle", "loads"), [(b"a bundle", 1), (NOT_A_BUNDLE, 0)])
+async def test_prepared_worker_has_the_models_of_followed_series_loaded(bundle: bytes, loads: int) -> None:
+    flow = await Flow().prepared(bundle=bundle)
+    flow.container.features().warm_up = lambda: None
+    await flow.close(LIVE[0])
+    await Worker(flow.container).prepare()
+    loaded = flow.container.loader().loaded
+    assert len(loaded) == loads
+    await flow.relayed()
+    assert (len(loaded), len(await flow.decisions())) == (loads, 1)
 
 
 async def test_schedule_outlives_a_run_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
