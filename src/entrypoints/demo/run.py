@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from entrypoints.cli.console import Session
@@ -26,7 +28,7 @@ from entrypoints.demo.preparation import (
 )
 from entrypoints.platform import Platform, ProcessKind, migrator_of, reset_data, running
 from entrypoints.replay import stored_replay
-from entrypoints.settings import Settings
+from entrypoints.settings import ConfigurationError, Settings
 from entrypoints.worker import close_candle
 from tradingcore.auth.use_cases.manage_api_keys import CreateApiKeyCommand
 from tradingcore.kernel.authz import Actor, Role
@@ -56,10 +58,11 @@ class Seconds:
 async def run_demo(session: Session, plan: DemoPlan) -> dict[str, Any]:
     """Run the plan and return the summary. Everything that was started is stopped, whatever happens."""
     settings, display, seconds = settings_of(session.settings, plan), Display(session), Seconds()
-    if plan.is_reset:
-        reset_data(settings)
     begun = time.perf_counter()
     async with AsyncExitStack() as stack:
+        stack.enter_context(_alone_in(settings.data_dir))
+        if plan.is_reset:
+            reset_data(settings)
         display.step("starting PostgreSQL")
         migrator = await stack.enter_async_context(migrator_of(settings))
         await migrator.up()
@@ -106,6 +109,22 @@ async def run_demo(session: Session, plan: DemoPlan) -> dict[str, Any]:
             display.say("The API and the stream stay up. Ctrl-C stops everything.")
             await asyncio.Event().wait()
     return summary
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Two demos on one folder would rewind each other's replay. The lock goes with the process, however it ends."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "demo.lock").open("w")
+    except OSError as error:
+        raise ConfigurationError(f"cannot write to {folder}: {error.strerror}; choose another --data-dir") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CommandFailed(f"a demo runs already on {folder}: stop it first, or give another --data-dir") from None
+        yield
 
 
 @asynccontextmanager
