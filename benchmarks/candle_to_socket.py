@@ -31,7 +31,6 @@ from entrypoints.demo.children import child
 from entrypoints.demo.plan import SIMULATED_START
 from entrypoints.demo.preparation import global_options
 from entrypoints.platform import Platform, ProcessKind, migrator_of, running
-from entrypoints.replay import rewind_series
 from entrypoints.settings import Settings, load
 from entrypoints.worker import close_candle
 from tradingcore.auth.use_cases.manage_api_keys import CreateApiKeyCommand
@@ -73,16 +72,14 @@ class NoFeed(MarketDataFeed):
 
 
 async def prepare(platform: Platform, actor: Actor, count: int) -> tuple[CandleSeries, ModelVersion]:
-    """Candles, a model that saw none of the last ``count``, and a symbol that makes a signal of every candle."""
+    """Candles, of which the last ``count`` are still to come, their model, and a symbol that makes a signal of every candle."""
     container = platform.container
     market = SimulatedMarket(seed=11)
     candles = market.candles(KEY, SIMULATED_START, SIMULATED_START + timedelta(hours=2 * STORED)).slice(0, STORED)
-    source = SimulatedCandleSource(market, SIMULATED_START, candles.last_open_time + KEY.timeframe.duration)
+    source = SimulatedCandleSource(market, SIMULATED_START, candles[STORED - count].open_time)
     await container.import_candles()(actor, ImportCandlesCommand(key=KEY, source=source))
     await loosen(platform, actor, KEY.symbol)
-    (version,) = await container.train_models()(
-        actor, TrainModelsCommand(key=KEY, training=DEMO, progress=NoProgress(), stop=candles[STORED - count].open_time)
-    )
+    (version,) = await container.train_models()(actor, TrainModelsCommand(key=KEY, training=DEMO, progress=NoProgress()))
     return candles, version
 
 
@@ -114,7 +111,7 @@ async def all_at_once(platform: Platform, actor: Actor, audience: Audience, cand
     container = platform.container
     before, last = candles[len(candles) - 2], candles[len(candles) - 1]
     for key in keys:
-        copied = CandleSeries(key, *(getattr(candles, name) for name in CandleSeries.__slots__[1:]))
+        copied = CandleSeries(key, *(getattr(candles, name) for name in CandleSeries.__slots__[1:])).slice(0, len(candles) - 2)
 
         class Copy(SimulatedCandleSource):
             async def chunks(self, key: SeriesKey, copied: CandleSeries = copied) -> Any:
@@ -127,7 +124,6 @@ async def all_at_once(platform: Platform, actor: Actor, audience: Audience, cand
         )
         await loosen(platform, actor, key.symbol)
         await share(platform, actor, key, version)
-        await rewind_series(container, actor, key, first=before.open_time, source="simulated")
     await close_together(platform, audience, keys, before)
     return await close_together(platform, audience, keys, last)
 
@@ -226,8 +222,6 @@ async def measure(settings: Settings, count: int) -> None:
         async with running(settings, ProcessKind.OPERATOR) as platform:
             actor = Actor.operator(platform.container.ids().new_trace_id())
             candles, version = await prepare(platform, actor, count)
-            first = candles[len(candles) - count].open_time
-            await rewind_series(platform.container, actor, KEY, first=first, source="simulated")
             key = await platform.container.create_api_key()(actor, CreateApiKeyCommand(name="benchmark", role=Role.TRADER))
             serve = [*options, "--json", "serve", "--port", "0", "--stop-with-stdin"]
             worker = [*options, "--json", "worker", "--stop-with-stdin"]
