@@ -70,14 +70,13 @@ class Relay:
     async def drain(self) -> int:
         """Deliver until nothing is due and return how many events that were: for tests, notebooks and one-shot commands."""
         before = self.delivered
-        while await self._step() or self._running:
+        while await self._step() or self._running or self._handled:
             if self._running:
                 await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
-        await self._settle()
         return self.delivered - before
 
     async def _step(self) -> bool:
-        """Settle what is done, claim what fits, start it. Says whether anything was claimed."""
+        """Settle what is done, claim what fits, start it. Says whether more may be due: what is not, becomes due with a signal."""
         self._progress.clear()
         free = self._concurrency - len(self._running)
         if free <= 0 or self._stopping:
@@ -89,7 +88,7 @@ class Relay:
             task = asyncio.create_task(self._deliver(event))
             self._running.add(task)
             task.add_done_callback(self._ended)
-        return bool(claimed)
+        return len(claimed) == free
 
     async def _sleep(self) -> None:
         """Until something was committed or handled, or the poll is due."""

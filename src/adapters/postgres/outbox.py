@@ -43,7 +43,7 @@ _CLAIM: Final = f"""
             order by ordering_key, sequence limit 1
         ) as later
     ), free as (
-        select outbox.sequence from public.outbox join oldest using (sequence)
+        select outbox.sequence from public.outbox join oldest using (sequence), {_QUICK}
         where outbox.free_at is null or outbox.free_at <= clock_timestamp()
         order by outbox.sequence limit $3
         for update of outbox skip locked
