@@ -50,6 +50,9 @@ from tradingcore.trading.use_cases.set_symbol import SetSymbolCommand, SymbolSet
 KEY: Final = SeriesKey(SymbolCode("EUR/USD"), Timeframe.H1)
 STORED: Final = 3_000
 CANDLES: Final = 200
+WARM_UP: Final = 10
+"""Candles before those that count: connections are made, statements prepared and the model is loaded."""
+
 SYMBOLS: Final = 50
 BARE_RUNS: Final = 200
 LIMIT_SECONDS: Final = 20.0
@@ -221,7 +224,7 @@ async def measure(settings: Settings, count: int) -> None:
         await migrator.up()
         async with running(settings, ProcessKind.OPERATOR) as platform:
             actor = Actor.operator(platform.container.ids().new_trace_id())
-            candles, version = await prepare(platform, actor, count)
+            candles, version = await prepare(platform, actor, count + WARM_UP)
             key = await platform.container.create_api_key()(actor, CreateApiKeyCommand(name="benchmark", role=Role.TRADER))
             serve = [*options, "--json", "serve", "--port", "0", "--stop-with-stdin"]
             worker = [*options, "--json", "worker", "--stop-with-stdin"]
@@ -229,7 +232,7 @@ async def measure(settings: Settings, count: int) -> None:
                 address = (await api.document())["address"]
                 await relay.document()
                 async with listening(address, key.token, lambda _: None) as audience:
-                    flow = await one_by_one(platform, audience, candles, count)
+                    flow = (await one_by_one(platform, audience, candles, count + WARM_UP))[WARM_UP:]
                     bare = await bare_parts(platform, candles)
                     burst = await all_at_once(platform, actor, audience, candles, version)
     for share in (0.5, 0.99):

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from tradingcore.processes.reaction import Reaction
 
 LEASE: Final = timedelta(seconds=30)
 POLL: Final = timedelta(seconds=1)
+NEARLY_DONE_SECONDS: Final = 0.002
 MOST_ATTEMPTS: Final = 8
 FIRST_DELAY_SECONDS: Final = 0.2
 LONGEST_DELAY_SECONDS: Final = 60.0
@@ -103,6 +104,11 @@ class Relay:
             await asyncio.gather(*waits, return_exceptions=True)
         for wait in done:
             wait.result()
+        if self._running and not self._progress.is_set():
+            # Most signals are those of our own handlers, which are about to end: one claim settles them and takes what they wrote.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(NEARLY_DONE_SECONDS):
+                    await self._progress.wait()
 
     async def _finish(self) -> None:
         if self._running:
@@ -137,19 +143,20 @@ class Relay:
     async def _deliver(self, claimed: ClaimedEvent) -> None:
         recorded = claimed.recorded
         reactions = self._reactions.get(recorded.event.type, [])
-        outcomes = await asyncio.gather(*(self._react(reaction, claimed) for reaction in reactions), return_exceptions=True)
-        failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-        if not failures:
-            self.delivered += 1
-            self._handled.append(claimed)
-            self._excused.pop(recorded.id, None)
-            return
-        failure = failures[0]
-        if not isinstance(failure, Exception):
-            raise failure
-        await self._put_back(claimed, failure)
+        if len(reactions) == 1:
+            outcomes = [await self._react(reactions[0], claimed)]  # most events have one: no task for it
+        else:
+            outcomes = await asyncio.gather(*(self._react(reaction, claimed) for reaction in reactions))
+        for failure in outcomes:
+            if failure is not None:
+                await self._put_back(claimed, failure)
+                return
+        self.delivered += 1
+        self._handled.append(claimed)
+        self._excused.pop(recorded.id, None)
 
-    async def _react(self, reaction: Reaction[Any], claimed: ClaimedEvent) -> None:
+    async def _react(self, reaction: Reaction[Any], claimed: ClaimedEvent) -> Exception | None:
+        """What went wrong."""
         recorded = claimed.recorded
         cause = Cause(reaction.name, recorded.id)
         actor = Actor.system(recorded.trace_id, name=reaction.name, cause=cause)
@@ -157,6 +164,9 @@ class Relay:
             await reaction.react(actor, recorded.event, recorded)
         except AlreadyHandled:
             _log.debug("event_already_handled", handler=reaction.name, event_id=str(recorded.id))
+        except Exception as error:  # noqa: BLE001 - told apart and logged where the event is put back
+            return error
+        return None
 
     async def _put_back(self, claimed: ClaimedEvent, failure: Exception) -> None:
         recorded = claimed.recorded
