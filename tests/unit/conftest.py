@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+from hypothesis import settings
+
+# The unit run is to take seconds. A test that needs more examples says so itself.
+settings.register_profile("quick", max_examples=30, deadline=None)
+settings.load_profile("quick")
