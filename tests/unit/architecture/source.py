@@ -27,19 +27,26 @@ class Source:
     def parts(self) -> tuple[str, ...]:
         return tuple(self.name.split("."))
 
-    def imported(self) -> Iterator[tuple[int, str]]:
+    def imported(self) -> Sequence[tuple[int, str]]:
         """Line and full name of everything that is imported, also inside functions."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Import):
-                yield from ((node.lineno, alias.name) for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module is not None:
-                yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+        return _imported(self)
 
     def classes(self) -> Iterator[ast.ClassDef]:
         return (node for node in self.tree.body if isinstance(node, ast.ClassDef))
 
     def at(self, line: int, fault: str) -> str:
         return f"{self.path}:{line}: {fault}"
+
+
+@cache
+def _imported(source: Source) -> Sequence[tuple[int, str]]:
+    found: list[tuple[int, str]] = []
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Import):
+            found += ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            found += ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+    return tuple(found)
 
 
 @cache

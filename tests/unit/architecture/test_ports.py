@@ -51,6 +51,7 @@ def annotated_names(node: ast.ClassDef) -> set[str]:
     return {word for annotation in [*annotations, *node.bases] if annotation is not None for word in names_in(annotation)}
 
 
+@cache
 def contracts_of(port: str) -> set[str]:
     """The suites that prove a port: its namesake, else that of the unit of work which holds it, else those that are given one."""
     holders = [name for name, (_, node) in ports().items() if name.endswith("UnitOfWork") and port in annotated_names(node)]
@@ -61,6 +62,7 @@ def contracts_of(port: str) -> set[str]:
     return {name for name, node in contracts().items() if port in annotated_names(node)}
 
 
+@cache
 def contracts_run_by(test: Source) -> set[str]:
     """The suites that the classes of a test file inherit, also through another suite."""
     open_ends = [base for node in test.classes() for base in base_names(node) & contracts().keys()]
@@ -91,6 +93,7 @@ def adapters() -> dict[tuple[str, str], set[str]]:
     return found
 
 
+@cache
 def vendors_of(test: Source) -> set[str]:
     """The adapter folders that a test file is about: those it imports, and those its own folders are named after."""
     conftests = [other for other in sources("tests") if other.path.name == "conftest.py" and other.path.parent in test.path.parents]
