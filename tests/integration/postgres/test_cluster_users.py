@@ -78,7 +78,8 @@ async def test_root_without_namespaces_runs_it_under_another_identity(home: Path
 
 
 @needs_root
-async def test_data_moves_between_the_two_ways_of_root(home: Path, programs: Path | None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("reachable_programs")
+async def test_data_moves_between_the_two_ways_of_root(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = EmbeddedCluster(ClusterSettings(home=home, durable=False))
     assert await _count_a_row(cluster) == 1
     which = shutil.which
