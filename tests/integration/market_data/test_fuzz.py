@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.adapters.market_data.files import HEADER, a_row, read
+from tests.integration.market_data.files import HEADER, a_row, read
 from tradingcore.kernel.errors import InvalidInput
 from tradingcore.kernel.market import candle_fault
 

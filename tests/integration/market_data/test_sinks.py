@@ -9,7 +9,7 @@ import pytest
 
 from adapters.market_data.files import open_candle_sink
 from adapters.market_data.sinks import CsvRejectSink
-from tests.unit.adapters.market_data.files import read
+from tests.integration.market_data.files import read
 from tradingcore.kernel.errors import InvalidInput
 from tradingcore.kernel.market import CandleSeries
 from tradingcore.testing.builders import BTC_1H, a_series

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from adapters.numba.columns import COLUMNS, NAMES, as_markdown
 from adapters.numba.features import NumbaFeatureCalculator
-from tests.unit.adapters.numba.slow_features import slow_row
+from tests.integration.numba.slow_features import slow_row
 from tradingcore.kernel.errors import InvalidInput
 from tradingcore.kernel.market import AssetClass, Calendar, CandleSeries, SeriesKey, SymbolCode, Timeframe
 from tradingcore.ml.errors import DataUnfit, FeatureSpecMismatch
@@ -22,7 +22,7 @@ from tradingcore.ml.model.features import FeatureMatrix, SeriesProfile
 from tradingcore.testing.markets import a_market
 from tradingcore.testing.ml_leaks import leaking_columns
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[3]
 CALCULATOR = NumbaFeatureCalculator()
 
 SERIES = [

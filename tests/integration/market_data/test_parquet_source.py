@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.unit.adapters.market_data.files import DAILY, Read, read
+from tests.integration.market_data.files import DAILY, Read, read
 from tradingcore.kernel.market import Candle, SeriesKey
 from tradingcore.testing.builders import BTC_1H, MONDAY
 

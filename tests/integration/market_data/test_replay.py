@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.market_data.replay import ReplayFeed
-from tests.unit.adapters.market_data.files import a_store
+from tests.integration.market_data.files import a_store
 from tradingcore.kernel.errors import InvalidInput
 from tradingcore.kernel.market import SeriesKey, SymbolCode, Timeframe
 from tradingcore.testing.builders import BTC, BTC_1H, MONDAY, a_series

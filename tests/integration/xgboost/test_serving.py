@@ -11,7 +11,7 @@ from adapters.xgboost.loader import XgboostModelLoader
 from adapters.xgboost.report import Choice
 from adapters.xgboost.samples import Samples, make_samples
 from adapters.xgboost.walk_forward import FittedFold, fit_fold
-from tests.unit.adapters.xgboost.stand_ins import StandInFeatures, StandInTargets, row_of
+from tests.integration.xgboost.stand_ins import StandInFeatures, StandInTargets, row_of
 from tradingcore.ml.model.model_version import BASELINES, Evaluation
 from tradingcore.ml.policies import plan_folds
 from tradingcore.ml.ports import TrainedModel

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.unit.adapters.market_data.files import DAILY, HEADER, a_csv, a_row, hourly, read
+from tests.integration.market_data.files import DAILY, HEADER, a_csv, a_row, hourly, read
 from tradingcore.kernel.errors import InvalidInput
 from tradingcore.kernel.market import SeriesKey, Timeframe
 from tradingcore.testing.builders import BTC, BTC_1H, MONDAY

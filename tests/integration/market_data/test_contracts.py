@@ -12,7 +12,7 @@ from adapters.market_data.parquet_source import ParquetCandleSource
 from adapters.market_data.replay import RecordedFeed, ReplayFeed
 from adapters.market_data.simulated import SimulatedCandleSource, SimulatedFeed, SimulatedMarket
 from adapters.market_data.sinks import CsvCandleSink, CsvRejectSink, ParquetCandleSink
-from tests.unit.adapters.market_data.files import a_store, chunks, read
+from tests.integration.market_data.files import a_store, chunks, read
 from tradingcore.kernel.market import Candle, CandleSeries, SeriesKey, SymbolCode, Timeframe
 from tradingcore.testing.builders import BTC_1H, MONDAY
 from tradingcore.testing.market_data import CandleSinkContract, CandleSourceContract, MarketDataFeedContract, RejectSinkContract

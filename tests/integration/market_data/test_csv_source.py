@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.market_data.intake import SeenTimes
-from tests.unit.adapters.market_data.files import DAILY, HEADER, a_csv, a_row, hourly, read
+from tests.integration.market_data.files import DAILY, HEADER, a_csv, a_row, hourly, read
 from tradingcore.kernel.errors import InvalidInput
 from tradingcore.kernel.market import Candle, SeriesKey, SymbolCode, Timeframe
 from tradingcore.testing.builders import MONDAY

@@ -2,6 +2,6 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-# The unit run is to take seconds. A test that needs more examples says so itself.
+# A run of the tests is to take minutes. A test that needs more examples says so itself.
 settings.register_profile("quick", max_examples=30, deadline=None)
 settings.load_profile("quick")

@@ -5,7 +5,7 @@ import pytest
 
 from adapters.xgboost.loader import XgboostModelLoader
 from adapters.xgboost.trainer import XgboostModelTrainer
-from tests.unit.adapters.xgboost.stand_ins import StandInFeatures, StandInTargets
+from tests.integration.xgboost.stand_ins import StandInFeatures, StandInTargets
 from tradingcore.kernel.market import CandleSeries
 from tradingcore.ml.model.model_version import ModelVersion
 from tradingcore.ml.ports import FeatureCalculator, ModelLoader, ModelTrainer, ServedModel, TrainedModel

@@ -1,6 +1,6 @@
 """Row hashes of one made-up series per kind of instrument: no number may change without a new KERNEL_VERSION.
 
-After a change that is meant: raise the version, then ``python -m tests.unit.adapters.numba.test_golden``.
+After a change that is meant: raise the version, then ``python -m tests.integration.numba.test_golden``.
 """
 
 from __future__ import annotations

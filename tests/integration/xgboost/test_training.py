@@ -11,7 +11,7 @@ import xgboost as xgb
 
 from adapters.xgboost.loader import XgboostModelLoader, XgboostServedModel
 from adapters.xgboost.trainer import XgboostModelTrainer
-from tests.unit.adapters.xgboost.stand_ins import StandInFeatures, StandInTargets, row_of
+from tests.integration.xgboost.stand_ins import StandInFeatures, StandInTargets, row_of
 from tradingcore.kernel.market import CandleSeries
 from tradingcore.ml.errors import BundleRefused, DataUnfit, FeatureSpecMismatch, NotEnoughHistory
 from tradingcore.ml.model.bundle import JSON_MEMBERS, TREE_MEMBERS, digest_of, open_bundle, pack
