@@ -77,6 +77,14 @@ def test_target_is_capped_at_the_predicted_median_of_its_side() -> None:
     assert offer_of(an_outlook(short)).take_profit == Decimal("98.52")
 
 
+def test_capped_target_keeps_the_probability_of_its_barrier_and_so_never_flatters() -> None:
+    whole, capped = a_horizon_outlook(), a_horizon_outlook(delta_high=(0.0, 0.015, 0.05))
+    far, near = offer_of(an_outlook(whole)), offer_of(an_outlook(capped))
+    assert near.take_profit < far.take_profit
+    assert near.barrier.p_take_profit == far.barrier.p_take_profit
+    assert near.expected_value_r < far.expected_value_r
+
+
 def test_stop_is_at_least_one_and_a_half_spreads_away() -> None:
     wide = TradingCosts(half_spread=Cost(Decimal("0.6"), CostUnit.PRICE), fee=Cost(Decimal(0)), slippage=Cost(Decimal(0)))
     certain = a_horizon_outlook(a_barrier(p_take_profit=1.0, p_stop_loss=0.0, p_time=0.0))
