@@ -5,7 +5,7 @@ A call is allowed when its permission is in ``role permissions & plan scopes & t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NewType
 from uuid import UUID
@@ -138,9 +138,6 @@ class Actor:
     def system(cls, trace_id: TraceId, *, name: str = "system", cause: Cause | None = None) -> Actor:
         """The platform acting on its own behalf: feeds, relays and schedules."""
         return cls(trace_id=trace_id, permissions=_EVERYTHING, name=name, cause=cause)
-
-    def caused_by(self, cause: Cause) -> Actor:
-        return replace(self, cause=cause)
 
 
 def authorize(actor: Actor, permission: Permission) -> None:

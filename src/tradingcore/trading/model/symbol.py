@@ -104,6 +104,3 @@ class Symbol(Aggregate):
     def under(self, terms: SignalTerms) -> Symbol:
         """The symbol as it was when ``terms`` held."""
         return replace(self, price_tick=terms.price_tick, costs=terms.costs, rules=terms.rules)
-
-    def with_costs(self, costs: TradingCosts) -> Symbol:
-        return replace(self, costs=costs)
