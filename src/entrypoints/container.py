@@ -121,18 +121,18 @@ class Container(containers.DeclarativeContainer):
     )
     auth_uow = providers.Selector(
         storage_kind,
-        memory=providers.Singleton(lazily("adapters.memory.auth:MemoryAuthUnits"), memory, ids),
-        postgres=providers.Singleton(lazily("adapters.postgres.auth:PostgresAuthUnits"), engine, codec, ids),
+        memory=providers.Singleton(lazily("adapters.memory.auth.keys:MemoryAuthUnits"), memory, ids),
+        postgres=providers.Singleton(lazily("adapters.postgres.auth.keys:PostgresAuthUnits"), engine, codec, ids),
     )
     api_keys = providers.Selector(
         storage_kind,
-        memory=providers.Singleton(lazily("adapters.memory.auth:MemoryApiKeyLookup"), memory),
-        postgres=providers.Singleton(lazily("adapters.postgres.auth:PostgresApiKeyLookup"), engine),
+        memory=providers.Singleton(lazily("adapters.memory.auth.keys:MemoryApiKeyLookup"), memory),
+        postgres=providers.Singleton(lazily("adapters.postgres.auth.keys:PostgresApiKeyLookup"), engine),
     )
     tickets = providers.Selector(
         storage_kind,
-        memory=providers.Singleton(lazily("adapters.memory.auth:MemoryTicketStore"), memory),
-        postgres=providers.Singleton(lazily("adapters.postgres.auth:PostgresTicketStore"), engine),
+        memory=providers.Singleton(lazily("adapters.memory.auth.keys:MemoryTicketStore"), memory),
+        postgres=providers.Singleton(lazily("adapters.postgres.auth.keys:PostgresTicketStore"), engine),
     )
     outbox = providers.Selector(
         storage_kind,

@@ -11,7 +11,7 @@ import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.postgres.auth import PostgresAuthUnits, PostgresTicketStore
+from adapters.postgres.auth.keys import PostgresAuthUnits, PostgresTicketStore
 from adapters.postgres.connect import connected
 from adapters.postgres.engine import transaction
 from tests.integration.postgres.server import TestDatabase

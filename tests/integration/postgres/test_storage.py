@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.postgres.auth import PostgresApiKeyLookup, PostgresAuthUnits, PostgresTicketStore
+from adapters.postgres.auth.keys import PostgresApiKeyLookup, PostgresAuthUnits, PostgresTicketStore
 from adapters.postgres.candles import PostgresCandleStore
 from adapters.postgres.connect import connected
 from adapters.postgres.ml import PostgresMlQueries, PostgresMlUnits
@@ -19,7 +19,7 @@ from adapters.postgres.trading import PostgresTradingQueries, PostgresTradingUni
 from tests.integration.postgres.server import TestDatabase, TestServer, run_apart
 from tradingcore.kernel.codec import EventCodec
 from tradingcore.ml import events as ml_events
-from tradingcore.testing.auth import ApiKeyLookupContract, AuthUnitOfWorkContract, TicketStoreContract
+from tradingcore.testing.auth.keys import ApiKeyLookupContract, AuthUnitOfWorkContract, TicketStoreContract
 from tradingcore.testing.candles import CandleStoreContract
 from tradingcore.testing.fakes import SequentialIds
 from tradingcore.testing.ml import MlQueriesContract, MlUnitOfWorkContract

@@ -21,7 +21,7 @@ WITHOUT_CONTRACT = {
 def ports() -> dict[str, tuple[Source, ast.ClassDef]]:
     """Every Protocol of the core's ports and queries."""
     found: dict[str, tuple[Source, ast.ClassDef]] = {}
-    for source in [source for source in core() if source.path.stem in {"ports", "queries"}]:
+    for source in [source for source in core() if {source.path.stem, source.path.parent.name} & {"ports", "queries"}]:
         for node in source.classes():
             if "Protocol" in base_names(node):
                 assert node.name not in found, f"two ports are called {node.name}"

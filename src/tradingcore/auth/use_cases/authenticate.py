@@ -13,7 +13,7 @@ from uuid import UUID
 from tradingcore.auth.errors import CredentialRefused
 from tradingcore.auth.ids import ApiKeyId
 from tradingcore.auth.model.api_key import parse_token
-from tradingcore.auth.ports import ApiKeyLookup, TicketStore
+from tradingcore.auth.ports.keys import ApiKeyLookup, TicketStore
 from tradingcore.kernel.authz import Actor, Permission
 from tradingcore.kernel.errors import Unauthenticated
 from tradingcore.kernel.ports import Clock, SecretSource

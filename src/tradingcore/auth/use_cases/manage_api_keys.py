@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from tradingcore.auth.ids import ApiKeyId
 from tradingcore.auth.model.api_key import DEFAULT_LIFETIME, SECRET_BYTES, ApiKey, ServiceUser, compose_token
-from tradingcore.auth.ports import AuthUnitOfWork
+from tradingcore.auth.ports.keys import AuthUnitOfWork
 from tradingcore.kernel.authz import Actor, Permission, Plan, Role, UserId
 from tradingcore.kernel.ports import Clock, IdGenerator, SecretSource, UnitOfWorkFactory
 from tradingcore.kernel.use_case import UseCase

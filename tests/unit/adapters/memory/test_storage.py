@@ -6,14 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.memory.auth import MemoryApiKeyLookup, MemoryAuthUnits, MemoryTicketStore
+from adapters.memory.auth.keys import MemoryApiKeyLookup, MemoryAuthUnits, MemoryTicketStore
 from adapters.memory.blobs import MemoryBlobStore
 from adapters.memory.candles import MemoryCandleStore
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.ml import MemoryMlQueries, MemoryMlUnits
 from adapters.memory.outbox import MemoryOutbox
 from adapters.memory.trading import MemoryTradingQueries, MemoryTradingUnits
-from tradingcore.testing.auth import ApiKeyLookupContract, AuthUnitOfWorkContract, TicketStoreContract
+from tradingcore.testing.auth.keys import ApiKeyLookupContract, AuthUnitOfWorkContract, TicketStoreContract
 from tradingcore.testing.candles import CandleStoreContract
 from tradingcore.testing.fakes import FakeClock, SequentialIds
 from tradingcore.testing.ml import BlobStoreContract, MlQueriesContract, MlUnitOfWorkContract

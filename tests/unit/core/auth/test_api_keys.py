@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.memory.auth import MemoryApiKeyLookup, MemoryAuthUnits
+from adapters.memory.auth.keys import MemoryApiKeyLookup, MemoryAuthUnits
 from adapters.memory.database import MemoryDatabase
 from tradingcore.auth.errors import ApiKeyNotFound, CredentialRefused
 from tradingcore.auth.ids import ApiKeyId

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.memory.auth import MemoryApiKeyLookup, MemoryTicketStore
+from adapters.memory.auth.keys import MemoryApiKeyLookup, MemoryTicketStore
 from adapters.memory.database import MemoryDatabase
 from tradingcore.auth.errors import CredentialRefused
 from tradingcore.auth.model.api_key import ApiKey

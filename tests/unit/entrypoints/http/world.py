@@ -12,7 +12,7 @@ import httpx
 from litestar import Litestar
 
 from adapters.bridges.market_history import TradingMarketHistory
-from adapters.memory.auth import MemoryApiKeyLookup, MemoryAuthUnits, MemoryTicketStore
+from adapters.memory.auth.keys import MemoryApiKeyLookup, MemoryAuthUnits, MemoryTicketStore
 from adapters.memory.candles import MemoryCandleStore
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.ml import MemoryMlQueries, MemoryMlUnits

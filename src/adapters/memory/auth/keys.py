@@ -8,7 +8,7 @@ from adapters.memory.lazy import lazy
 from tradingcore.auth.errors import ApiKeyNotFound
 from tradingcore.auth.ids import ApiKeyId
 from tradingcore.auth.model.api_key import ApiKey
-from tradingcore.auth.ports import ApiKeyLookup, ApiKeyRepository, AuthUnitOfWork, TicketStore
+from tradingcore.auth.ports.keys import ApiKeyLookup, ApiKeyRepository, AuthUnitOfWork, TicketStore
 from tradingcore.kernel.authz import Actor, Permission
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tradingcore.auth.errors import ApiKeyNotFound
 from tradingcore.auth.ids import ApiKeyId
-from tradingcore.auth.ports import ApiKeyLookup, AuthUnitOfWork, TicketStore
+from tradingcore.auth.ports.keys import ApiKeyLookup, AuthUnitOfWork, TicketStore
 from tradingcore.kernel.authz import Actor, Permission, Role, TraceId
 from tradingcore.kernel.ports import UnitOfWorkFactory
 from tradingcore.testing.builders import HOUR, MONDAY, a_service_user, an_actor, an_api_key, an_id, the_actor_of

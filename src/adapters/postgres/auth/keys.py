@@ -10,13 +10,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.engine import transaction
-from adapters.postgres.rows.auth import actor_from_json, actor_to_json, api_key_from_row, api_key_to_row, user_to_row
-from adapters.postgres.tables.auth import api_keys, service_users, stream_tickets
+from adapters.postgres.rows.auth.keys import actor_from_json, actor_to_json, api_key_from_row, api_key_to_row, user_to_row
+from adapters.postgres.tables.auth.keys import api_keys, service_users, stream_tickets
 from adapters.postgres.unit import NOBODY, PostgresUnit, PostgresUnits
 from tradingcore.auth.errors import ApiKeyNotFound
 from tradingcore.auth.ids import ApiKeyId
 from tradingcore.auth.model.api_key import ApiKey
-from tradingcore.auth.ports import ApiKeyLookup, ApiKeyRepository, AuthUnitOfWork, TicketStore
+from tradingcore.auth.ports.keys import ApiKeyLookup, ApiKeyRepository, AuthUnitOfWork, TicketStore
 from tradingcore.kernel.authz import Actor, Permission
 from tradingcore.kernel.errors import StaleVersion
 
