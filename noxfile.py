@@ -94,6 +94,13 @@ def integration(session: nox.Session) -> None:
     run_pytest(session, "tests/integration")
 
 
+@nox.session
+def security(session: nox.Session) -> None:
+    """The security goals in their full size, one JSON line each; minutes to an hour."""
+    install(session)
+    session.run("pytest", "-m", "campaign", "-s", "--timeout", "3600", "tests", *session.posargs)
+
+
 @nox.session(python=["3.12", "3.13"])
 def matrix(session: nox.Session) -> None:
     """All tests on the other Pythons that this machine has."""
