@@ -1,4 +1,4 @@
-from tradingcore.kernel.errors import NotFound, Unauthenticated
+from tradingcore.kernel.errors import InvalidInput, NotFound, TradingCoreError, Unauthenticated, Unavailable
 
 
 class CredentialRefused(Unauthenticated):
@@ -11,3 +11,28 @@ class CredentialRefused(Unauthenticated):
 class ApiKeyNotFound(NotFound):
     code = "auth.api_key_not_found"
     title = "API key not found"
+
+
+class PasswordRefused(InvalidInput):
+    """Too short, too long or too easy to guess; the message says which, never the password."""
+
+    code = "auth.password_refused"
+    title = "Password refused"
+
+
+class Overloaded(Unavailable):
+    """More password checks wait than can be done soon. ``retry_after_seconds`` says when another may pass."""
+
+    code = "auth.overloaded"
+    title = "Too many sign-ins at once"
+
+    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Unsealable(TradingCoreError):
+    """A sealed value does not open: its key is gone, or it was altered or moved. The caller did nothing wrong."""
+
+    code = "auth.unsealable"
+    title = "Sealed value does not open"
