@@ -1,4 +1,12 @@
-from tradingcore.kernel.errors import InvalidInput, NotFound, TradingCoreError, Unauthenticated, Unavailable
+from tradingcore.kernel.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    RuleViolation,
+    TradingCoreError,
+    Unauthenticated,
+    Unavailable,
+)
 
 
 class CredentialRefused(Unauthenticated):
@@ -13,11 +21,42 @@ class ApiKeyNotFound(NotFound):
     title = "API key not found"
 
 
+class AccountNotFound(NotFound):
+    code = "auth.account_not_found"
+    title = "Account not found"
+
+
+class SessionNotFound(NotFound):
+    code = "auth.session_not_found"
+    title = "Session not found"
+
+
+class CodeRefused(InvalidInput):
+    """One error for every mailed token or code that does not hold: unknown, of another purpose, expired, used, void."""
+
+    code = "auth.code_refused"
+    title = "Code refused"
+
+
 class PasswordRefused(InvalidInput):
     """Too short, too long or too easy to guess; the message says which, never the password."""
 
     code = "auth.password_refused"
     title = "Password refused"
+
+
+class AccountClosed(RuleViolation):
+    """The account is closed or suspended, which its owner learns only after proving to be the owner."""
+
+    code = "auth.account_closed"
+    title = "Account closed"
+
+
+class AddressTaken(Conflict):
+    """Another account has proven this address. Never shown to anybody who has not proven it too."""
+
+    code = "auth.address_taken"
+    title = "Address taken"
 
 
 class Overloaded(Unavailable):

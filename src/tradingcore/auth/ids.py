@@ -2,3 +2,6 @@ from typing import NewType
 from uuid import UUID
 
 ApiKeyId = NewType("ApiKeyId", UUID)
+SessionId = NewType("SessionId", UUID)
+ChallengeId = NewType("ChallengeId", UUID)
+TrustedDeviceId = NewType("TrustedDeviceId", UUID)

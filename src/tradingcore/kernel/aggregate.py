@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar, Self
 
-from tradingcore.kernel.authz import EventId, TraceId
+from tradingcore.kernel.authz import EventId, TraceId, UserId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,20 @@ class DomainEvent:
     @property
     def ordering_key(self) -> str:
         raise TypeError(f"{type(self).__name__} does not say in which order it must be delivered")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditedEvent(DomainEvent):
+    """A security-relevant act. The unit of work writes it to the audit trail in the transaction that does it.
+
+    ``user_id`` is whom it concerns; ``None`` when nobody known was meant. Events carry ids and plain facts, never personal data.
+    """
+
+    user_id: UserId | None
+
+    @property
+    def ordering_key(self) -> str:
+        return f"user:{self.user_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

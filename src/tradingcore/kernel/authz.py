@@ -5,12 +5,13 @@ A call is allowed when its permission is in ``role permissions & plan scopes & t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import IntEnum, StrEnum
 from typing import Final, NewType
 from uuid import UUID
 
-from tradingcore.kernel.errors import PermissionDenied, Unauthenticated
+from tradingcore.kernel.errors import PermissionDenied, StepUpRequired, Unauthenticated
 
 UserId = NewType("UserId", UUID)
 EventId = NewType("EventId", UUID)
@@ -21,6 +22,7 @@ class Permission(StrEnum):
     """What a use case asks for. ``PUBLIC`` is granted to everybody, signed in or not."""
 
     PUBLIC = "public"
+    ACCOUNT_OWN = "account:own"
     MARKET_READ = "market:read"
     MARKET_MANAGE = "market:manage"
     SIGNALS_READ = "signals:read"
@@ -28,7 +30,10 @@ class Permission(StrEnum):
     MODELS_READ = "models:read"
     MODELS_MANAGE = "models:manage"
     FORECASTS_CREATE = "forecasts:create"
+    KEYS_OWN = "keys:own"
     KEYS_MANAGE = "keys:manage"
+    USERS_MANAGE = "users:manage"
+    ROLES_MANAGE = "roles:manage"
     SYSTEM = "system"
 
 
@@ -47,18 +52,39 @@ class Plan(StrEnum):
     ENTERPRISE = "enterprise"
 
 
-_READER = frozenset({Permission.MARKET_READ, Permission.SIGNALS_READ, Permission.SIGNALS_REALTIME})
+class Assurance(IntEnum):
+    """How surely a caller is who it says (the levels of NIST 800-63B): by one factor, or by two."""
+
+    NONE = 0
+    AAL1 = 1
+    AAL2 = 2
+
+
+_OWN = frozenset({Permission.ACCOUNT_OWN})
+"""What belongs to everybody who has an account, in whatever state it is."""
+
+_READER = _OWN | {Permission.MARKET_READ, Permission.SIGNALS_READ, Permission.SIGNALS_REALTIME}
 _EVERYTHING = frozenset(Permission) - {Permission.PUBLIC}
 
 ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
-    Role.STUDENT: frozenset(),
-    Role.INVESTOR: _READER,
-    Role.TRADER: _READER | {Permission.MODELS_READ, Permission.FORECASTS_CREATE},
-    Role.ADMIN: _READER | {Permission.MARKET_MANAGE, Permission.MODELS_READ, Permission.MODELS_MANAGE},
+    Role.STUDENT: _OWN,
+    Role.INVESTOR: _READER | {Permission.KEYS_OWN},
+    Role.TRADER: _READER | {Permission.KEYS_OWN, Permission.MODELS_READ, Permission.FORECASTS_CREATE},
+    Role.ADMIN: _READER | {Permission.MARKET_MANAGE, Permission.MODELS_READ, Permission.MODELS_MANAGE, Permission.USERS_MANAGE},
     Role.SUPERADMIN: _EVERYTHING - {Permission.SYSTEM},
 }
 
-_FREE_PLAN = frozenset({Permission.MARKET_READ, Permission.MARKET_MANAGE, Permission.MODELS_MANAGE, Permission.KEYS_MANAGE})
+_FREE_PLAN = frozenset(
+    {
+        Permission.ACCOUNT_OWN,
+        Permission.MARKET_READ,
+        Permission.MARKET_MANAGE,
+        Permission.MODELS_MANAGE,
+        Permission.KEYS_MANAGE,
+        Permission.USERS_MANAGE,
+        Permission.ROLES_MANAGE,
+    }
+)
 _BASIC_PLAN = _FREE_PLAN | {Permission.SIGNALS_READ, Permission.MODELS_READ}
 
 PLAN_SCOPES: Final[dict[Plan, frozenset[Permission]]] = {
@@ -82,7 +108,9 @@ class Actor:
     """Who calls a use case. Facts about the caller travel here and nowhere else.
 
     ``permissions`` is computed once, when the entry point has authenticated; ``trace_id`` follows the call through every event
-    that it causes; ``cause`` is set by the outbox relay only.
+    that it causes; ``cause`` is set by the outbox relay only. ``credential_id`` is the API key or the session. ``assurance`` and
+    ``authentication_age`` are those of a session, as of the beginning of the call; ``restriction`` says why an account in its
+    present state holds less than its roles give.
     """
 
     trace_id: TraceId
@@ -93,6 +121,10 @@ class Actor:
     credential_id: UUID | None = None
     name: str = "anonymous"
     cause: Cause | None = None
+    session_id: UUID | None = None
+    assurance: Assurance = Assurance.NONE
+    authentication_age: timedelta | None = None
+    restriction: str | None = None
 
     @property
     def is_anonymous(self) -> bool:
@@ -129,6 +161,18 @@ class Actor:
             name=name,
         )
 
+    def acting_for(self, user_id: UserId) -> Actor:
+        """The same caller, whose unit of work reaches the rows of ``user_id``: for one who has just proven to be its owner.
+
+        Gives no permission.
+        """
+        return replace(self, user_id=user_id)
+
+    @property
+    def is_platform(self) -> bool:
+        """An operator at the command line, or the platform itself."""
+        return Permission.SYSTEM in self.permissions
+
     @classmethod
     def operator(cls, trace_id: TraceId) -> Actor:
         """A command line with access to the storage itself."""
@@ -140,10 +184,33 @@ class Actor:
         return cls(trace_id=trace_id, permissions=_EVERYTHING, name=name, cause=cause)
 
 
-def authorize(actor: Actor, permission: Permission) -> None:
-    """Raise unless ``actor`` holds ``permission``: `Unauthenticated` for nobody, `PermissionDenied` for somebody."""
-    if permission is Permission.PUBLIC or permission in actor.permissions:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepUp:
+    """How recently, and how surely, a caller must have signed in for a sensitive call (RFC 9470)."""
+
+    max_age: timedelta = timedelta(minutes=5)
+    assurance: Assurance = Assurance.AAL1
+
+
+def authorize(actor: Actor, permission: Permission, step_up: StepUp | None = None) -> None:
+    """Raise unless ``actor`` holds ``permission``: `Unauthenticated` for nobody, `PermissionDenied` for somebody.
+
+    Raises `StepUpRequired` for a session that is older or less sure than ``step_up`` asks. An operator has no session and no
+    need of one; an API key has none either and is refused.
+    """
+    if permission is not Permission.PUBLIC and permission not in actor.permissions:
+        if actor.is_anonymous:
+            raise Unauthenticated("this needs a credential: send an access token or an API key as a bearer token")
+        lacking = f"this needs the permission {permission.value}, which {actor.name} does not have"
+        raise PermissionDenied(lacking if actor.restriction is None else f"{lacking}: {actor.restriction}")
+    if step_up is None or actor.is_platform:
         return
-    if actor.is_anonymous:
-        raise Unauthenticated("this needs a credential: send an API key as a bearer token")
-    raise PermissionDenied(f"this needs the permission {permission.value}, which {actor.name} does not have")
+    if actor.session_id is None:
+        raise PermissionDenied("this needs a person who has signed in, an API key is not enough")
+    age = actor.authentication_age
+    if age is None or age > step_up.max_age or actor.assurance < step_up.assurance:
+        raise StepUpRequired(
+            "this needs a recent sign-in: prove again who you are, then repeat the call",
+            max_age_seconds=int(step_up.max_age.total_seconds()),
+            assurance=f"aal{max(1, step_up.assurance)}",
+        )

@@ -40,6 +40,18 @@ class Unauthenticated(TradingCoreError):
     title = "Authentication required"
 
 
+class StepUpRequired(Unauthenticated):
+    """The caller is signed in, not recently or not surely enough for this (RFC 9470)."""
+
+    code = "step_up_required"
+    title = "Recent sign-in required"
+
+    def __init__(self, message: str, *, max_age_seconds: int, assurance: str) -> None:
+        super().__init__(message)
+        self.max_age_seconds = max_age_seconds
+        self.assurance = assurance
+
+
 class PermissionDenied(TradingCoreError):
     """The caller is known and may not do this."""
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar, final
 
-from tradingcore.kernel.authz import Actor, Permission, authorize
+from tradingcore.kernel.authz import Actor, Permission, StepUp, authorize
 from tradingcore.kernel.ports import SILENT, Observer
 
 C = TypeVar("C")
@@ -17,10 +17,11 @@ R = TypeVar("R")
 class UseCase(ABC, Generic[C, R]):
     """Call it: ``result = await place_order(actor, command)``. Write it: declare ``permission``, fields for the ports, ``handle``.
 
-    A class that declares no permission fails at import. A use case never calls another one.
+    A class that declares no permission fails at import. A use case never calls another one. ``step_up`` asks for a recent sign-in.
     """
 
     permission: ClassVar[Permission]
+    step_up: ClassVar[StepUp | None] = None
     observer: Observer = SILENT
 
     def __init_subclass__(cls, **kwargs: object) -> None:
@@ -33,7 +34,7 @@ class UseCase(ABC, Generic[C, R]):
     async def __call__(self, actor: Actor, command: C) -> R:
         """Run the use case for ``actor``. Raises what ``handle`` raises, and what `authorize` raises."""
         with self.observer.watch(type(self).__name__, actor):
-            authorize(actor, self.permission)
+            authorize(actor, self.permission, self.step_up)
             return await self.handle(actor, command)
 
     @abstractmethod

@@ -1,0 +1,96 @@
+"""Sessions and their refresh tokens. The session is the truth; tokens are views of it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from tradingcore.auth.ids import SessionId
+from tradingcore.kernel.aggregate import Aggregate
+from tradingcore.kernel.authz import Assurance, UserId
+
+ACCESS_LIFETIME: Final = timedelta(minutes=15)
+REFRESH_LIFETIME: Final = timedelta(days=7)
+LONGEST_SESSION: Final = timedelta(days=30)
+LONGEST_STAFF_SESSION: Final = timedelta(hours=12)
+REFRESH_GRACE: Final = timedelta(seconds=10)
+MOST_SESSIONS: Final = 10
+REFRESH_BYTES: Final = 32
+
+
+class AuthMethod(StrEnum):
+    """How somebody proved to be the owner (the ``amr`` of RFC 8176 where it has a word for it)."""
+
+    PASSWORD = "pwd"  # noqa: S105 - a method, not a password
+    PROVIDER = "fed"
+    MAILED_CODE = "email"
+    TOTP = "otp"
+    BACKUP_CODE = "rcv"
+    SMS = "sms"
+    PASSKEY = "hwk"
+    TRUSTED_DEVICE = "dev"
+
+
+class EndReason(StrEnum):
+    SIGNED_OUT = "signed_out"
+    SIGNED_OUT_ELSEWHERE = "signed_out_elsewhere"
+    REFRESH_REUSE = "refresh_reuse"
+    TOO_MANY_SESSIONS = "too_many_sessions"
+    CREDENTIAL_CHANGED = "credential_changed"
+    ACCOUNT_CHANGED = "account_changed"
+    REVOKED_BY_STAFF = "revoked_by_staff"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session(Aggregate):
+    """``expires_at`` slides with every refresh and never passes ``absolute_at``. ``network`` is a keyed hash of the prefix."""
+
+    id: SessionId
+    user_id: UserId
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    absolute_at: datetime
+    authenticated_at: datetime
+    methods: tuple[AuthMethod, ...]
+    assurance: Assurance
+    device_label: str
+    network: bytes
+    ended_at: datetime | None = None
+    end_reason: EndReason | None = None
+
+    def is_live(self, at: datetime) -> bool:
+        return self.ended_at is None and at < self.expires_at
+
+    def ended(self, reason: EndReason, *, at: datetime) -> Session:
+        """Ending twice keeps the first time and reason."""
+        return self if self.ended_at is not None else replace(self, ended_at=at, end_reason=reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshToken:
+    """A refresh token as it is stored: by hash. At most one of a session is live, which the database holds too."""
+
+    token_hash: bytes
+    session_id: SessionId
+    user_id: UserId
+    issued_at: datetime
+    expires_at: datetime
+
+
+def hash_of_token(token: bytes) -> bytes:
+    """What is stored of a secret of 128 random bits or more: nobody can guess its preimage, so no salt and no work factor."""
+    return hashlib.sha256(token).digest()
+
+
+def seal_successor(used: bytes, successor: bytes) -> bytes:
+    """Encrypt the 32 bytes of a successor under the token that it follows, for the grace of a repeated refresh; its own inverse.
+
+    A one-time pad of HMAC-SHA-256 under the used token, which is random, is used for this once and is stored nowhere.
+    """
+    pad = hmac.digest(used, b"tradingcore refresh successor", "sha256")
+    return bytes(left ^ right for left, right in zip(pad, successor, strict=True))
