@@ -23,7 +23,7 @@ class WrappedKey:
 class Sealer(Protocol):
     """Authenticated encryption with a data key, and keyed hashes to look up what is sealed.
 
-    ``about`` says which cell a value belongs to (table, column, row id): a sealed value that is moved to another cell does not open.
+    ``about`` says which cell a value belongs to (table, column, row id): a value that is moved to another cell does not open.
     Sealing is synchronous and does no I/O: mappers call it for each row. Nothing here depends on a transaction.
     """
 
