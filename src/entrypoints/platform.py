@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from adapters.postgres.address import DatabaseAddress
     from adapters.postgres.backup import ClusterBackups
     from adapters.postgres.cluster import EmbeddedCluster
+    from adapters.postgres.lint.findings import Finding
     from adapters.postgres.migrate import Migrator
     from adapters.postgres.roles import RolePasswords
 
@@ -110,6 +111,16 @@ async def migrator_of(settings: Settings) -> AsyncIterator[Migrator]:
             yield Migrator(address, passwords)
     else:
         yield Migrator(DatabaseAddress.parse(settings.storage), passwords)
+
+
+async def lint_findings(migrator: Migrator) -> Mapping[str, Sequence[Finding]]:
+    """What each check of `tradingcore db lint` finds in a migrated database, by its name."""
+    from adapters.postgres.connect import connected
+    from adapters.postgres.lint.run import lint
+    from adapters.postgres.roles import DatabaseRole
+
+    async with connected(migrator.address(DatabaseRole.MIGRATOR)) as connection:
+        return await lint(connection)
 
 
 @asynccontextmanager

@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "signals": ("entrypoints.cli.signals:signals", "List signals and explain how one came to be."),
     "ml": ("entrypoints.cli.ml:ml", "Train models and see how good they are."),
     "outbox": ("entrypoints.cli.outbox:outbox", "See how the relay is doing, replay dead letters."),
+    "db": ("entrypoints.cli.db:db", "Check how the database keeps users apart."),
     "data": ("entrypoints.cli.storage:data", "The embedded database: path, backup, restore, reset."),
 }
 

@@ -116,7 +116,7 @@ async def _storage(settings: Settings) -> AsyncIterator[Finding]:
     if find_spec("asyncpg") is None:
         yield Finding("storage", Health.FAILED, "the postgres extra is missing: pip install 'tradingcore[embedded]'")
         return
-    from entrypoints.platform import ProcessKind, migrator_of, running
+    from entrypoints.platform import ProcessKind, lint_findings, migrator_of, running
 
     try:
         async with migrator_of(settings) as migrator:
@@ -128,6 +128,10 @@ async def _storage(settings: Settings) -> AsyncIterator[Finding]:
                 yield Finding("schema", Health.WARNING, f"{len(status.pending)} revisions pending: run tradingcore migrate up")
                 return
             yield Finding("schema", Health.OK, f"at {status.head}")
+            found = await lint_findings(migrator)
+            broken = [check for check, findings in found.items() if findings]
+            detail = f"{', '.join(broken)}: run tradingcore db lint" if broken else f"all {len(found)} checks hold"
+            yield Finding("isolation", Health.FAILED if broken else Health.OK, detail)
             async with running(settings, ProcessKind.OPERATOR) as platform_:
                 outbox = await platform_.container.outbox().status()
             health = Health.WARNING if outbox.parked else Health.OK
