@@ -75,3 +75,47 @@ class Unsealable(TradingCoreError):
 
     code = "auth.unsealable"
     title = "Sealed value does not open"
+
+
+class ProviderNotFound(NotFound):
+    """There is no such identity provider, or it is not switched on here."""
+
+    code = "auth.provider_not_found"
+    title = "Identity provider not found"
+
+
+class ProviderFlowUnknown(InvalidInput):
+    """One error for every answer that belongs to no sign-in under way in this browser: forged, swapped, used before, or too late."""
+
+    code = "auth.provider_flow_unknown"
+    title = "No such sign-in under way"
+
+
+class IdentityRefused(Unauthenticated):
+    """The provider has not proven who somebody is. ``reason`` names the check for tests and logs; callers are never told."""
+
+    code = "auth.identity_refused"
+    title = "Identity refused"
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class IdentityNotFound(NotFound):
+    code = "auth.identity_not_found"
+    title = "Identity not found"
+
+
+class IdentityTaken(Conflict):
+    """The identity is linked to another account."""
+
+    code = "auth.identity_taken"
+    title = "Identity taken"
+
+
+class LastSignInMethod(RuleViolation):
+    """Without it nobody could sign in to the account."""
+
+    code = "auth.last_sign_in_method"
+    title = "Last way to sign in"

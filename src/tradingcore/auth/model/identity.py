@@ -8,13 +8,13 @@ from enum import StrEnum
 from typing import Final
 
 from tradingcore.auth.ids import IdentityId
+from tradingcore.auth.model.email_address import EmailAddress
 from tradingcore.kernel.aggregate import Aggregate
 from tradingcore.kernel.authz import UserId
 from tradingcore.kernel.errors import InvalidInput
 
 LONGEST_SUBJECT: Final = 255
 """Characters, as OpenID Connect Core 1.0, section 2, allows."""
-LONGEST_EMAIL: Final = 254
 LONGEST_NAME: Final = 80
 
 
@@ -50,7 +50,7 @@ class ProvenIdentity:
 
     provider: Provider
     subject: str
-    email: str | None = None
+    email: EmailAddress | None = None
     email_trust: EmailTrust = EmailTrust.NONE
     name: str | None = None
     authenticated_at: datetime | None = None
@@ -74,7 +74,7 @@ class Identity(Aggregate):
     user_id: UserId
     provider: Provider
     subject: str
-    email: str | None
+    email: EmailAddress | None
     email_trust: EmailTrust
     name: str | None
     linked_at: datetime
