@@ -1,0 +1,22 @@
+"""Random tokens that mean nothing by themselves: 256 bits for whoever holds them, a hash for whoever looks them up."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from typing import Final
+
+TOKEN_BYTES: Final = 32
+
+_TOKEN: Final = re.compile(r"[A-Za-z0-9\-_]{43}")
+
+
+def opaque_token(random: bytes) -> str:
+    """``TOKEN_BYTES`` random bytes as text for a cookie or a body."""
+    return base64.urlsafe_b64encode(random).rstrip(b"=").decode()
+
+
+def opaque_token_hash(token: str) -> bytes | None:
+    """What a token is stored and found by, ``None`` for text that is no token; 256 random bits need no more than a plain hash."""
+    return hashlib.sha256(token.encode()).digest() if _TOKEN.fullmatch(token) else None
