@@ -17,6 +17,11 @@ def opaque_token(random: bytes) -> str:
     return base64.urlsafe_b64encode(random).rstrip(b"=").decode()
 
 
-def opaque_token_hash(token: str) -> bytes | None:
-    """What a token is stored and found by, ``None`` for text that is no token; 256 random bits need no more than a plain hash."""
-    return hashlib.sha256(token.encode()).digest() if _TOKEN.fullmatch(token) else None
+def opaque_token_hash(token: str) -> bytes:
+    """What a token is stored and found by; 256 random bits need no more than a plain hash."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def is_opaque_token(text: str) -> bool:
+    """Whether ``text`` can be a token at all, so that anything else is refused before a look-up."""
+    return _TOKEN.fullmatch(text) is not None
