@@ -1,4 +1,4 @@
-from tradingcore.kernel.errors import InvalidInput, NotFound
+from tradingcore.kernel.errors import InvalidInput, NotFound, RuleViolation
 
 
 class UnknownTopic(InvalidInput):
@@ -15,3 +15,10 @@ class HistoryGone(NotFound):
     def __init__(self, message: str, *, reason: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class MailRefused(RuleViolation):
+    """The mail server will never take this message: no such mailbox, say. Sending it again changes nothing."""
+
+    code = "notifications.mail_refused"
+    title = "Mail refused"

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from tradingcore.notifications.ids import MailId
+from tradingcore.notifications.model.mail import KeptMail, MailMessage, MailOrder
 from tradingcore.notifications.model.stream import StreamEntry, StreamMessage, StreamPosition, Topic
 
 
@@ -43,3 +45,37 @@ class StreamLog(Protocol):
     @abstractmethod
     async def trim(self) -> int:
         """Drop what is older than the log keeps and return how many entries went. The newest offset of a topic survives."""
+
+
+class MailComposer(Protocol):
+    """Writes mails: subject, text and HTML in the language of the order."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def compose(self, order: MailOrder, *, mail_id: MailId) -> MailMessage:
+        """Return the mail. Raises `InvalidInput`, naming the template, when a value that it needs is missing."""
+
+
+class MailSender(Protocol):
+    """Hands a mail over to whoever delivers it."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def send(self, message: MailMessage) -> None:
+        """Return when the mail was taken over.
+
+        At least once: a mail that is sent again carries the same Message-ID, made of its id, by which mailboxes know it.
+        Raises `Unavailable` when it may be tried again later, and `MailRefused` when this mail will never be taken.
+        """
+
+
+class Mailbox(MailSender, Protocol):
+    """A sender for development and tests: it delivers nothing and keeps the newest mails for a person to read."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def list_kept(self) -> Sequence[KeptMail]:
+        """Return what is kept, newest first. A mail that was sent again is kept once."""
