@@ -17,6 +17,7 @@ from adapters.bridges.market_history import TradingMarketHistory
 from adapters.bridges.served_models import LoadedModels
 from adapters.system.clock import SystemClock
 from adapters.system.identifiers import OsSecretSource, Uuid7Generator
+from tradingcore.auth.events import EVENTS as AUTH_EVENTS
 from tradingcore.auth.use_cases.authenticate import (
     AuthenticateApiKey,
     IssueStreamTicket,
@@ -90,7 +91,7 @@ class Container(containers.DeclarativeContainer):
     clock = providers.Singleton(SystemClock)
     ids = providers.Singleton(Uuid7Generator)
     secrets = providers.Singleton(OsSecretSource)
-    codec = providers.Singleton(EventCodec, TRADING_EVENTS + ML_EVENTS)
+    codec = providers.Singleton(EventCodec, AUTH_EVENTS + ML_EVENTS + TRADING_EVENTS)
 
     memory = providers.Singleton(lazily("adapters.memory.database:MemoryDatabase"), clock=clock)
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from adapters.memory.table import A, K, Staged, Table
 from tradingcore.auth.ids import ApiKeyId
 from tradingcore.auth.model.api_key import ApiKey
-from tradingcore.kernel.aggregate import DomainEvent, RecordedEvent
+from tradingcore.kernel.aggregate import AuditedEvent, DomainEvent, RecordedEvent
 from tradingcore.kernel.authz import Actor, EventId
 from tradingcore.kernel.errors import AlreadyHandled
 from tradingcore.kernel.market import SeriesKey, SymbolCode
@@ -145,6 +145,8 @@ class MemoryDatabase:
         default_factory=lambda: Table("API key", lambda row: row.id, listed_at=lambda row: row.created_at)
     )
     tickets: dict[bytes, tuple[Actor, datetime]] = field(default_factory=dict)
+    audit: list[tuple[RecordedEvent, Actor, datetime]] = field(default_factory=list)
+    """Audited events in the order of their commits, with who acted and when."""
     outbox: OutboxRows = field(default_factory=OutboxRows)
     causes: dict[tuple[str, int], datetime] = field(default_factory=dict)
     """(handler, event id as a number, which hashes quicker) to when it was recorded, oldest first."""
@@ -200,7 +202,10 @@ class MemoryUnit:
             if len(database.causes) > REMEMBERED_CAUSES:
                 del database.causes[next(iter(database.causes))]
         if self._events:
-            database.outbox.append(map(self._recorded, self._events), at=database.clock.now())
+            now = database.clock.now()
+            recorded = [self._recorded(event) for event in self._events]
+            database.audit.extend((one, self.actor, now) for one in recorded if isinstance(one.event, AuditedEvent))
+            database.outbox.append(recorded, at=now)
 
     def _recorded(self, event: DomainEvent) -> RecordedEvent:
         return RecordedEvent(id=EventId(self._ids.new_id()), trace_id=self.actor.trace_id, event=event)

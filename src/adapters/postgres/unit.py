@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.dml import Insert, Update
 
 from adapters.postgres.engine import driver_of, transaction
-from tradingcore.kernel.aggregate import Aggregate, DomainEvent
+from tradingcore.kernel.aggregate import Aggregate, AuditedEvent, DomainEvent
 from tradingcore.kernel.authz import Actor, TraceId
 from tradingcore.kernel.codec import EventCodec
 from tradingcore.kernel.errors import StaleVersion
@@ -40,6 +40,12 @@ _APPEND: Final = f"""
     returning pg_notify('{CHANNEL}', '')
     """  # noqa: S608 - a constant
 
+_AUDIT: Final = """
+    insert into audit.events (id, type, user_id, actor_id, actor_name, trace_id, facts)
+    select event.id, event.type, event.user_id, $5, $6, $7, cast(event.facts as json)
+    from unnest(cast($1 as uuid[]), cast($2 as text[]), cast($3 as uuid[]), cast($4 as text[])) as event (id, type, user_id, facts)
+    """
+
 
 class PostgresUnit:
     """The open transaction of one unit of work."""
@@ -48,6 +54,10 @@ class PostgresUnit:
         self.connection = connection
         self.actor = actor
         self.events: list[DomainEvent] = []
+
+    def announce(self, *events: DomainEvent) -> None:
+        """Events of no aggregate; they commit with the unit."""
+        self.events.extend(events)
 
     async def save(self, table: Table, aggregate: A, row: Mapping[str, Any], *, what: str, key: Sequence[str] = ("id",)) -> A:
         """Insert (version 0) or update by ``key``; pending events go to the outbox. Raises `StaleVersion`, naming ``what``."""
@@ -135,4 +145,11 @@ class PostgresUnits(Generic[U]):
         keys = [event.ordering_key for event in events]
         types = [event.type for event in events]
         payloads = [json.dumps(self._codec.to_payload(event), separators=(",", ":")) for event in events]
-        await driver_of(connection).execute(_APPEND, ids, keys, types, payloads, actor.trace_id)
+        driver = driver_of(connection)
+        triples = zip(ids, events, payloads, strict=True)
+        audited = [(id_, event, payload) for id_, event, payload in triples if isinstance(event, AuditedEvent)]
+        if audited:
+            about = [(id_, event.type, event.user_id, payload) for id_, event, payload in audited]
+            await driver.execute(_AUDIT, *zip(*about, strict=True), actor.user_id, actor.name, actor.trace_id)
+        # Last: it takes the locks of the ordering keys, which end with the commit.
+        await driver.execute(_APPEND, ids, keys, types, payloads, actor.trace_id)
