@@ -105,7 +105,7 @@ rights_changes: Final = Table(
     METADATA,
     Column("sequence", BigInteger, Identity(always=True), primary_key=True),
     uuid("user_id"),
-    moment("changed_at"),
+    moment("changed_at", server_default=sql("clock_timestamp()")),
     Index("rights_changes_changed_at", "changed_at"),
     schema="public",
 )
