@@ -109,9 +109,9 @@ def as_email(message: MailMessage, *, sender: str, name: str, at: datetime) -> E
     email["Message-ID"] = f"<{message.id}@{sender.rpartition('@')[2]}>"
     # RFC 3834: no holiday notice in answer to this one.
     email["Auto-Submitted"] = "auto-generated"
-    email["Content-Language"] = message.locale.value
     email.set_content(message.text)
     email.add_alternative(message.html, subtype="html")
+    email["Content-Language"] = message.locale.value  # last: giving the content removes what was said of it
     return email
 
 
