@@ -12,6 +12,7 @@ from uuid import UUID
 
 from tradingcore.kernel.aggregate import RecordedEvent
 from tradingcore.kernel.authz import Actor, EventId, TraceId
+from tradingcore.kernel.limits import AttemptKey, RateState, Reservation
 
 U = TypeVar("U", covariant=True)
 
@@ -172,3 +173,35 @@ class Inbox(Protocol):
     @abstractmethod
     async def forget_handled(self, *, older_than: timedelta) -> int:
         """Forget what was recorded longer ago and return how much: choose far more than an event can be on its way."""
+
+
+class AttemptLimiter(Protocol):
+    """Counts attempts that may fail, exactly, over all processes that share it. Windows move: they have no edges to wait for."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def reserve(self, keys: Sequence[AttemptKey]) -> Reservation:
+        """Count an attempt in every bucket, or in none, before it is looked at.
+
+        Raises `TooManyAttempts`, which does not say for which bucket, when one that refuses is full. One that asks for a challenge
+        never refuses: when it is full, nothing more is counted in it and the reservation needs a challenge. Raises `Unavailable`.
+        """
+
+    @abstractmethod
+    async def refund(self, reservation: Reservation) -> None:
+        """Uncount an attempt that was right, or that nobody looked at. Once more does nothing. Raises `Unavailable`."""
+
+    @abstractmethod
+    async def clear(self, keys: Sequence[AttemptKey]) -> None:
+        """Forget every attempt in these buckets. Raises `Unavailable`."""
+
+
+class RateLimiter(Protocol):
+    """Counts requests against one quota per key, exactly, over all processes that share it."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def hit(self, key: str) -> RateState:
+        """Count a request if its key has any left; one that is not allowed is not counted. Raises `Unavailable`."""
