@@ -85,7 +85,7 @@ class ProviderNotFound(NotFound):
 
 
 class ProviderFlowUnknown(InvalidInput):
-    """One error for every answer that belongs to no sign-in under way in this browser: forged, swapped, used before, or too late."""
+    """One error for every answer that belongs to no sign-in under way in this browser: forged, swapped, used before, late."""
 
     code = "auth.provider_flow_unknown"
     title = "No such sign-in under way"
