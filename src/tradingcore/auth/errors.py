@@ -45,11 +45,42 @@ class PasswordRefused(InvalidInput):
     title = "Password refused"
 
 
-class AccountClosed(RuleViolation):
+class ChallengeEnded(InvalidInput):
+    """The challenge is unknown, answered, expired or out of attempts, or was asked for something else: begin again."""
+
+    code = "auth.challenge_ended"
+    title = "Challenge ended"
+
+
+class FactorRefused(InvalidInput):
+    """One error for every wrong answer to a challenge that is open: a wrong code, a used one, a replay."""
+
+    code = "auth.factor_refused"
+    title = "Second factor refused"
+
+
+class FactorExists(Conflict):
+    """The account has a factor of this kind already: remove it first."""
+
+    code = "auth.factor_exists"
+    title = "Second factor exists"
+
+
+class FactorNotFound(NotFound):
+    code = "auth.factor_not_found"
+    title = "Second factor not found"
+
+
+class TrustedDeviceNotFound(NotFound):
+    code = "auth.trusted_device_not_found"
+    title = "Trusted device not found"
+
+
+class AccountDisabled(RuleViolation):
     """The account is closed or suspended, which its owner learns only after proving to be the owner."""
 
-    code = "auth.account_closed"
-    title = "Account closed"
+    code = "auth.account_disabled"
+    title = "Account disabled"
 
 
 class AddressTaken(Conflict):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 from uuid import UUID
 
+from tradingcore.auth.model.challenge import ChallengePurpose, FactorKind
 from tradingcore.auth.model.session import AuthMethod, EndReason
 from tradingcore.kernel.aggregate import AuditedEvent, DomainEvent
 from tradingcore.kernel.authz import Plan, Role
@@ -38,7 +39,7 @@ class PasswordChanged(AuditedEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountClosedEvent(AuditedEvent):
+class AccountClosed(AuditedEvent):
     type: ClassVar[str] = "auth.account_closed"
 
 
@@ -75,11 +76,53 @@ class SessionEnded(AuditedEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefreshTokenReused(AuditedEvent):
+class RefreshReuse(AuditedEvent):
     """A refresh token came back after its successor was taken: the session ended, because one of two holders is a thief."""
 
     type: ClassVar[str] = "auth.refresh_reuse"
     session_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorAdded(AuditedEvent):
+    """A second factor counts from now on."""
+
+    type: ClassVar[str] = "auth.factor_added"
+    kind: FactorKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorRemoved(AuditedEvent):
+    type: ClassVar[str] = "auth.factor_removed"
+    kind: FactorKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorDenied(AuditedEvent):
+    """A wrong answer to a challenge."""
+
+    type: ClassVar[str] = "auth.factor_denied"
+    kind: FactorKind
+    purpose: ChallengePurpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupCodesReplaced(AuditedEvent):
+    type: ClassVar[str] = "auth.backup_codes_replaced"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceTrusted(AuditedEvent):
+    type: ClassVar[str] = "auth.device_trusted"
+    device_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceTrustEnded(AuditedEvent):
+    """``device_id`` is ``None`` when all of them lost it."""
+
+    type: ClassVar[str] = "auth.device_trust_ended"
+    device_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +147,17 @@ EVENTS: Final[tuple[type[DomainEvent], ...]] = (
     AddressVerified,
     AddressChanged,
     PasswordChanged,
-    AccountClosedEvent,
+    AccountClosed,
     RightsChanged,
     SignedIn,
     SignInRefused,
     SessionEnded,
-    RefreshTokenReused,
+    RefreshReuse,
+    FactorAdded,
+    FactorRemoved,
+    FactorDenied,
+    BackupCodesReplaced,
+    DeviceTrusted,
+    DeviceTrustEnded,
     MailRequested,
 )

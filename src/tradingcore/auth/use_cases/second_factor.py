@@ -1,0 +1,219 @@
+"""What sign-in, step-up and the care of factors share: asking for a second factor, and looking at what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
+from uuid import UUID
+
+from tradingcore.auth.errors import ChallengeEnded, FactorRefused
+from tradingcore.auth.events import DeviceTrusted, DeviceTrustEnded, FactorDenied, FactorRemoved
+from tradingcore.auth.ids import ChallengeId, TrustedDeviceId
+from tradingcore.auth.model.backup_code import FEW_LEFT, backup_code_hash
+from tradingcore.auth.model.challenge import CHALLENGE_LIFETIME, Challenge, ChallengePurpose, FactorKind
+from tradingcore.auth.model.opaque_token import TOKEN_BYTES, is_opaque_token, opaque_token, opaque_token_hash
+from tradingcore.auth.model.totp import matching_step
+from tradingcore.auth.model.trusted_device import TRUST_LIFETIME, TrustedDevice, device_label
+from tradingcore.auth.policies.limits import AttemptPolicy
+from tradingcore.auth.policies.second_factor import FactorPolicy
+from tradingcore.auth.ports.factors import FactorLookup, FactorUnitOfWork
+from tradingcore.kernel.authz import Actor, UserId
+from tradingcore.kernel.errors import TooManyAttempts
+from tradingcore.kernel.ports import AttemptLimiter, Clock, IdGenerator, SecretSource, UnitOfWorkFactory
+
+U = TypeVar("U", bound=FactorUnitOfWork)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedChallenge:
+    """``token`` is shown once: whoever holds it may try the ``factors``, a few times and for a while."""
+
+    token: str
+    factors: frozenset[FactorKind]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorAnswer:
+    """``proof``: six digits, a backup code, or what a passkey signed."""
+
+    challenge: str
+    kind: FactorKind
+    proof: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvenFactor:
+    """``codes_left`` is set when a backup code was burned and few are left."""
+
+    user_id: UserId
+    kind: FactorKind
+    codes_left: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTrustedDevice:
+    """``token`` is shown once, to the device."""
+
+    token: str
+    device: TrustedDevice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondFactors:
+    """Asks for factors and judges answers. Not a use case: it gives nobody anything."""
+
+    lookup: FactorLookup
+    attempts: AttemptLimiter
+    limits: AttemptPolicy
+    policy: FactorPolicy
+    clock: Clock
+    ids: IdGenerator
+    secrets: SecretSource
+
+    async def kinds(self, unit: FactorUnitOfWork, user_id: UserId) -> frozenset[FactorKind]:
+        """What the account can answer with: nothing unless it has a factor that counts."""
+        totp = await unit.totp_factors.find(user_id)
+        if totp is None or not totp.is_confirmed:
+            return frozenset()
+        kinds = {FactorKind.TOTP}
+        if await unit.backup_codes.count_left(user_id):
+            kinds.add(FactorKind.BACKUP_CODE)
+        return frozenset(kinds)
+
+    async def ask(
+        self, unit: FactorUnitOfWork, user_id: UserId, purpose: ChallengePurpose, *, session_id: UUID | None = None
+    ) -> OpenedChallenge | None:
+        """Open a challenge in the owner's unit, or return ``None`` for an account without a factor."""
+        kinds = await self.kinds(unit, user_id)
+        if not kinds:
+            return None
+        now, token = self.clock.now(), opaque_token(self.secrets.token(TOKEN_BYTES))
+        challenge = Challenge(
+            id=ChallengeId(self.ids.new_id()),
+            token_hash=opaque_token_hash(token),
+            user_id=user_id,
+            purpose=purpose,
+            factors=kinds,
+            session_id=session_id,
+            created_at=now,
+            expires_at=now + CHALLENGE_LIFETIME,
+        )
+        await unit.challenges.add(challenge)
+        return OpenedChallenge(token=token, factors=kinds, expires_at=challenge.expires_at)
+
+    @asynccontextmanager
+    async def answered(
+        self,
+        actor: Actor,
+        uow: UnitOfWorkFactory[U],
+        answer: FactorAnswer,
+        purpose: ChallengePurpose,
+        *,
+        session_id: UUID | None = None,
+    ) -> AsyncIterator[tuple[U, ProvenFactor]]:
+        """Judge an answer; inside, the caller has the owner's unit of work and does what the answer was asked for.
+
+        The attempt is counted and committed before anything is compared. The code, the challenge and what the caller does are
+        used up in one transaction: of equal answers that come at once, one gets here. Raises `ChallengeEnded`, `FactorRefused`,
+        `TooManyAttempts` and `StaleVersion`.
+        """
+        challenge = await self._challenge_of(answer, purpose, session_id)
+        owner = actor.acting_for(challenge.user_id)
+        async with uow(owner) as unit:
+            if not await unit.challenges.take_attempt(challenge.id, at=self.clock.now()):
+                raise ChallengeEnded(_ENDED)
+        try:
+            reservation = await self.attempts.reserve(self.limits.code_check(user_id=challenge.user_id))
+        except TooManyAttempts:
+            async with uow(owner) as unit:
+                await unit.challenges.close(challenge.id, at=self.clock.now())
+            raise
+        try:
+            async with uow(owner) as unit:
+                proven = await self._judge(unit, challenge, answer)
+                yield unit, proven
+        except FactorRefused:
+            async with uow(owner) as unit:
+                unit.announce(
+                    FactorDenied(occurred_at=self.clock.now(), user_id=challenge.user_id, kind=answer.kind, purpose=purpose)
+                )
+            raise
+        await self.attempts.refund(reservation)
+
+    async def _challenge_of(self, answer: FactorAnswer, purpose: ChallengePurpose, session_id: UUID | None) -> Challenge:
+        found = None
+        if is_opaque_token(answer.challenge):
+            found = await self.lookup.challenge(opaque_token_hash(answer.challenge))
+        if found is None or not found.takes(answer.kind, purpose=purpose, session_id=session_id, at=self.clock.now()):
+            raise ChallengeEnded(_ENDED)
+        return found
+
+    async def _judge(self, unit: FactorUnitOfWork, challenge: Challenge, answer: FactorAnswer) -> ProvenFactor:
+        now, user_id = self.clock.now(), challenge.user_id
+        codes_left = None
+        if answer.kind is FactorKind.TOTP:
+            is_right = await self.takes_totp(unit, user_id, answer.proof)
+        else:
+            code_hash = backup_code_hash(answer.proof)
+            is_right = code_hash is not None and await unit.backup_codes.burn(user_id, code_hash, at=now)
+            left = await unit.backup_codes.count_left(user_id)
+            codes_left = left if left <= FEW_LEFT else None
+        if not is_right:
+            raise FactorRefused("the code is not right, or was used before")
+        # Only now: whoever was wrong may try again.
+        if not await unit.challenges.close(challenge.id, at=now):
+            raise ChallengeEnded(_ENDED)
+        return ProvenFactor(user_id=user_id, kind=answer.kind, codes_left=codes_left)
+
+    async def takes_totp(self, unit: FactorUnitOfWork, user_id: UserId, code: str) -> bool:
+        """Whether ``code`` is right now; it is used up if so."""
+        secret = await unit.totp_factors.secret_of(user_id)
+        if secret is None:
+            return False
+        step = matching_step(secret, code, at=self.clock.now(), previous_steps=self.policy.totp_previous_steps)
+        return step is not None and await unit.totp_factors.take_step(user_id, step)
+
+    async def find_trusted_device(self, token: str | None, user_id: UserId) -> TrustedDevice | None:
+        """The trusted device of this account that holds ``token``, if there is one: may be asked before anything is proven."""
+        if token is None or not is_opaque_token(token):
+            return None
+        device = await self.lookup.trusted_device(opaque_token_hash(token))
+        is_trusted = device is not None and device.user_id == user_id and device.is_trusted(at=self.clock.now())
+        return device if is_trusted else None
+
+    async def trust_device(self, unit: FactorUnitOfWork, user_id: UserId, label: str) -> NewTrustedDevice:
+        """Remember the device that has just shown a second factor; call it in the unit that ``answered`` gives."""
+        now, token = self.clock.now(), opaque_token(self.secrets.token(TOKEN_BYTES))
+        device = TrustedDevice(
+            id=TrustedDeviceId(self.ids.new_id()),
+            token_hash=opaque_token_hash(token),
+            user_id=user_id,
+            label=device_label(label),
+            created_at=now,
+            expires_at=now + TRUST_LIFETIME,
+        )
+        await unit.trusted_devices.add(device)
+        unit.announce(DeviceTrusted(occurred_at=now, user_id=user_id, device_id=device.id))
+        return NewTrustedDevice(token=token, device=device)
+
+
+async def remove_factors(unit: FactorUnitOfWork, user_id: UserId, *, at: datetime) -> None:
+    """Take every second factor away, with all that rests on them. The caller bumps the rights version and ends the sessions."""
+    if await unit.totp_factors.remove(user_id):
+        unit.announce(FactorRemoved(occurred_at=at, user_id=user_id, kind=FactorKind.TOTP))
+    await unit.backup_codes.replace(user_id, ())
+    await forget_trust(unit, user_id, at=at)
+
+
+async def forget_trust(unit: FactorUnitOfWork, user_id: UserId, *, at: datetime) -> None:
+    """End open challenges and trusted devices: what they rest on has changed."""
+    await unit.challenges.close_all(user_id, at=at)
+    if await unit.trusted_devices.revoke_all(user_id, at=at):
+        unit.announce(DeviceTrustEnded(occurred_at=at, user_id=user_id, device_id=None))
+
+
+_ENDED: Final = "the challenge is over: it was answered, has expired or was tried too often; begin again"
