@@ -21,7 +21,16 @@ from tradingcore.kernel.errors import InvalidInput
 SECRET_BYTES: Final = 32
 DEFAULT_LIFETIME: Final = timedelta(days=90)
 LONGEST_LIFETIME: Final = timedelta(days=365)
-NEVER_BY_KEY: Final = frozenset({Permission.KEYS_MANAGE, Permission.SYSTEM})
+NEVER_BY_KEY: Final = frozenset(
+    {
+        Permission.ACCOUNT_OWN,
+        Permission.KEYS_OWN,
+        Permission.KEYS_MANAGE,
+        Permission.USERS_MANAGE,
+        Permission.ROLES_MANAGE,
+        Permission.SYSTEM,
+    }
+)
 """What no key may do, whatever its user's role: make or revoke credentials, act as the platform."""
 
 _TOKEN: Final = re.compile(r"tc_([a-z]{1,12})_([0-9a-f]{32})_([A-Za-z0-9\-_]{43})([0-9a-f]{8})")

@@ -18,7 +18,7 @@ from adapters.memory.auth.keys import MemoryApiKeyLookup, MemoryAuthUnits
 from adapters.memory.database import MemoryDatabase
 from tradingcore.auth.errors import ApiKeyNotFound, CredentialRefused
 from tradingcore.auth.ids import ApiKeyId
-from tradingcore.auth.model.api_key import LONGEST_LIFETIME, compose_token, parse_token
+from tradingcore.auth.model.api_key import LONGEST_LIFETIME, NEVER_BY_KEY, compose_token, parse_token
 from tradingcore.auth.use_cases.authenticate import (
     AuthenticateApiKey,
     AuthenticateApiKeyCommand,
@@ -70,7 +70,7 @@ async def test_key_speaks_for_its_service_user_on_the_callers_trace() -> None:
     actor = await door.holder(created.token)
     assert (actor.user_id, actor.credential_id, actor.name) == (created.key.user.id, created.key.id, "my laptop")
     assert (actor.roles, actor.plan, actor.trace_id) == (frozenset({Role.TRADER}), Plan.PRO, NOBODY.trace_id)
-    assert actor.permissions == ROLE_PERMISSIONS[Role.TRADER]
+    assert actor.permissions == ROLE_PERMISSIONS[Role.TRADER] - NEVER_BY_KEY
 
 
 async def test_secret_is_in_the_token_and_nowhere_else() -> None:
@@ -202,7 +202,7 @@ async def test_scopes_narrow_and_never_widen() -> None:
 async def test_no_key_can_make_keys_or_act_as_the_platform(role: Role, scopes: frozenset[Permission] | None) -> None:
     door = Door()
     actor = await door.holder((await door.key(role=role, scopes=scopes)).token)
-    assert not actor.permissions & {Permission.KEYS_MANAGE, Permission.SYSTEM}
+    assert not actor.permissions & NEVER_BY_KEY
     with pytest.raises((PermissionDenied, Unauthenticated)):
         await door.create_key(actor, CreateApiKeyCommand(name="another", role=Role.SUPERADMIN))
     with pytest.raises((PermissionDenied, Unauthenticated)):

@@ -78,8 +78,8 @@ def test_roles_are_no_ladder() -> None:
     assert Permission.FORECASTS_CREATE in ROLE_PERMISSIONS[Role.TRADER] - ROLE_PERMISSIONS[Role.ADMIN]
 
 
-def test_a_student_may_nothing_outside_of_the_education_module() -> None:
-    assert a_user(roles=frozenset({Role.STUDENT}), plan=Plan.ENTERPRISE).permissions == frozenset()
+def test_a_student_may_nothing_outside_of_education_and_the_own_account() -> None:
+    assert a_user(roles=frozenset({Role.STUDENT}), plan=Plan.ENTERPRISE).permissions == {Permission.ACCOUNT_OWN}
 
 
 def test_every_role_and_plan_has_its_row() -> None:
