@@ -13,6 +13,7 @@ STORED_NAMES = {
     "notifications.publish_series_stale",
     "notifications.publish_signal_issued",
     "notifications.publish_signal_resolved",
+    "notifications.send_mail",
     "trading.decide_on_forecast",
     "trading.decide_without_forecast",
 }

@@ -46,7 +46,7 @@ VERBS = frozenset(
             "Report",
             "Resolve",
         ),
-        *("Revoke", "Rewind", "Run", "Set", "Show", "Subscribe", "Train", "Watch"),
+        *("Revoke", "Rewind", "Run", "Send", "Set", "Show", "Subscribe", "Train", "Watch"),
     }
 )
 """Extend it when a use case needs another verb."""

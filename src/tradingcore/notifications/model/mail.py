@@ -33,6 +33,7 @@ class MailTemplate(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - likewise
     ADDRESS_CHANGE_CONFIRM = "address_change_confirm"
     ADDRESS_CHANGED = "address_changed"
+    PROVE_ACCOUNT = "prove_account"
     NEW_DEVICE = "new_device"
     REFRESH_TOKEN_REUSE = "refresh_token_reuse"  # noqa: S105 - likewise
     FACTOR_ADDED = "factor_added"
@@ -70,6 +71,7 @@ CATALOGUE: Final[Mapping[MailTemplate, MailForm]] = {
     MailTemplate.PASSWORD_CHANGED: _form("at"),
     MailTemplate.ADDRESS_CHANGE_CONFIRM: _form("token", link="confirm-address-change", useful_for=timedelta(hours=24)),
     MailTemplate.ADDRESS_CHANGED: _form("new_address", "at", "token", link="undo-address-change", useful_for=timedelta(hours=72)),
+    MailTemplate.PROVE_ACCOUNT: _form("provider", "token", link="prove-account", useful_for=timedelta(minutes=10)),
     MailTemplate.NEW_DEVICE: _form("device", "network", "at"),
     MailTemplate.REFRESH_TOKEN_REUSE: _form("device", "at"),
     MailTemplate.FACTOR_ADDED: _form("factor", "at"),
