@@ -1,0 +1,74 @@
+"""The keys that a provider signs with (RFC 7517), fetched rarely: a flood of tokens must not become a flood of calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey, import_key
+
+from adapters.oauth.calls import ProviderCalls
+from tradingcore.kernel.ports import Clock
+
+SigningKey = RSAKey | ECKey
+
+_KEPT_FOR: Final = timedelta(hours=1)
+_RARELY: Final = timedelta(minutes=1)
+_MOST_KEYS: Final = 32
+_FEWEST_RSA_BITS: Final = 2048
+
+
+class SigningKeys:
+    """Public keys by ``kid``. An unknown one has them fetched again, at most once a minute, whatever comes of it."""
+
+    def __init__(self, calls: ProviderCalls, clock: Clock) -> None:
+        self._calls = calls
+        self._clock = clock
+        self._keys: Mapping[str, SigningKey] = {}
+        self._asked_at: datetime | None = None
+        self._fetched_at: datetime | None = None
+        self._lock = asyncio.Lock()
+
+    async def find(self, address: str, kid: str) -> SigningKey | None:
+        """Raises `Unavailable` while there are no keys at all."""
+        if not self._is_stale() and (known := self._keys.get(kid)) is not None:
+            return known
+        async with self._lock:
+            now = self._clock.now()
+            is_stale = self._is_stale()
+            may_ask = self._asked_at is None or now - self._asked_at >= _RARELY
+            if may_ask and (is_stale or kid not in self._keys):
+                self._asked_at = now
+                self._keys = await self._fetch(address)
+                self._fetched_at = now
+            elif is_stale:
+                # Old keys may have been withdrawn: better to wait a minute than to trust one of them.
+                raise self._calls.unavailable("does not show its keys")
+            return self._keys.get(kid)
+
+    def _is_stale(self) -> bool:
+        return self._fetched_at is None or self._clock.now() - self._fetched_at >= _KEPT_FOR
+
+    async def _fetch(self, address: str) -> Mapping[str, SigningKey]:
+        answer = await self._calls.get(address)
+        listed = answer.as_object().get("keys")
+        if not answer.is_ok or not isinstance(listed, list):
+            raise self._calls.unavailable("does not show its keys")
+        return {key.kid: key for key in map(_usable, listed[:_MOST_KEYS]) if key is not None and key.kid}
+
+
+def _usable(value: Any) -> SigningKey | None:
+    if not isinstance(value, dict) or value.get("use") == "enc" or not isinstance(value.get("kid"), str):
+        return None
+    if value.get("kty") not in ("RSA", "EC"):
+        return None  # a shared secret is no public key
+    try:
+        key = import_key({name: value[name] for name in ("kty", "kid", "alg", "n", "e", "crv", "x", "y") if name in value})
+        if isinstance(key, RSAKey) and key.raw_value.key_size < _FEWEST_RSA_BITS:
+            return None
+        return key if isinstance(key, RSAKey | ECKey) else None
+    except (JoseError, ValueError, TypeError):
+        return None
