@@ -18,7 +18,7 @@ from adapters.postgres.engine import EngineSettings, create_engine
 from adapters.postgres.tables.columns import METADATA
 from tests.integration.postgres.server import TestDatabase
 
-NOT_OURS = {"alembic_version", "heartbeat", "stream_epoch", "stream_topics", "stream_entries"}
+NOT_OURS = {"alembic_version", "heartbeat", "stream_epoch", "stream_topics", "stream_entries", "throttle_counters"}
 """Tables that are only spoken to in SQL of their own."""
 
 for _module in walk_packages(tables.__path__, f"{tables.__name__}."):
