@@ -7,49 +7,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from enum import IntEnum, StrEnum
-from typing import Final, NewType
+from enum import IntEnum
+from typing import NewType
 from uuid import UUID
 
 from tradingcore.kernel.errors import PermissionDenied, StepUpRequired, Unauthenticated
+from tradingcore.kernel.permissions import PLAN_SCOPES, ROLE_PERMISSIONS, Permission, Plan, Role, granted_to
+
+__all__ = [
+    "PLAN_SCOPES",
+    "ROLE_PERMISSIONS",
+    "Actor",
+    "Assurance",
+    "Cause",
+    "EventId",
+    "Permission",
+    "Plan",
+    "Role",
+    "StepUp",
+    "TraceId",
+    "UserId",
+    "authorize",
+]
 
 UserId = NewType("UserId", UUID)
 EventId = NewType("EventId", UUID)
 TraceId = NewType("TraceId", str)
 
 
-class Permission(StrEnum):
-    """What a use case asks for. ``PUBLIC`` is granted to everybody, signed in or not."""
-
-    PUBLIC = "public"
-    ACCOUNT_OWN = "account:own"
-    MARKET_READ = "market:read"
-    MARKET_MANAGE = "market:manage"
-    SIGNALS_READ = "signals:read"
-    SIGNALS_REALTIME = "signals:realtime"
-    MODELS_READ = "models:read"
-    MODELS_MANAGE = "models:manage"
-    FORECASTS_CREATE = "forecasts:create"
-    KEYS_OWN = "keys:own"
-    KEYS_MANAGE = "keys:manage"
-    USERS_MANAGE = "users:manage"
-    ROLES_MANAGE = "roles:manage"
-    SYSTEM = "system"
-
-
-class Role(StrEnum):
-    STUDENT = "student"
-    INVESTOR = "investor"
-    TRADER = "trader"
-    ADMIN = "admin"
-    SUPERADMIN = "superadmin"
-
-
-class Plan(StrEnum):
-    FREE = "free"
-    BASIC = "basic"
-    PRO = "pro"
-    ENTERPRISE = "enterprise"
+_EVERYTHING = frozenset(Permission) - {Permission.PUBLIC}
 
 
 class Assurance(IntEnum):
@@ -58,41 +44,6 @@ class Assurance(IntEnum):
     NONE = 0
     AAL1 = 1
     AAL2 = 2
-
-
-_OWN = frozenset({Permission.ACCOUNT_OWN})
-"""What belongs to everybody who has an account, in whatever state it is."""
-
-_READER = _OWN | {Permission.MARKET_READ, Permission.SIGNALS_READ, Permission.SIGNALS_REALTIME}
-_EVERYTHING = frozenset(Permission) - {Permission.PUBLIC}
-
-ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
-    Role.STUDENT: _OWN,
-    Role.INVESTOR: _READER | {Permission.KEYS_OWN},
-    Role.TRADER: _READER | {Permission.KEYS_OWN, Permission.MODELS_READ, Permission.FORECASTS_CREATE},
-    Role.ADMIN: _READER | {Permission.MARKET_MANAGE, Permission.MODELS_READ, Permission.MODELS_MANAGE, Permission.USERS_MANAGE},
-    Role.SUPERADMIN: _EVERYTHING - {Permission.SYSTEM},
-}
-
-_FREE_PLAN = frozenset(
-    {
-        Permission.ACCOUNT_OWN,
-        Permission.MARKET_READ,
-        Permission.MARKET_MANAGE,
-        Permission.MODELS_MANAGE,
-        Permission.KEYS_MANAGE,
-        Permission.USERS_MANAGE,
-        Permission.ROLES_MANAGE,
-    }
-)
-_BASIC_PLAN = _FREE_PLAN | {Permission.SIGNALS_READ, Permission.MODELS_READ}
-
-PLAN_SCOPES: Final[dict[Plan, frozenset[Permission]]] = {
-    Plan.FREE: _FREE_PLAN,
-    Plan.BASIC: _BASIC_PLAN,
-    Plan.PRO: _EVERYTHING,
-    Plan.ENTERPRISE: _EVERYTHING,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +99,7 @@ class Actor:
         credential_id: UUID | None = None,
     ) -> Actor:
         """A person or a service account; ``scopes`` narrows what its token may do, ``None`` does not."""
-        granted = frozenset[Permission]().union(*(ROLE_PERMISSIONS[role] for role in roles)) & PLAN_SCOPES[plan]
+        granted = granted_to(roles, plan)
         if scopes is not None:
             granted &= scopes
         return cls(

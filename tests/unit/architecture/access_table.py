@@ -8,8 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from tests.unit.architecture.source import imported_core
-from tradingcore.kernel.authz import Actor, Permission, Plan, Role, TraceId, UserId, authorize
+from tradingcore.kernel.authz import PLAN_SCOPES, Actor, Permission, Plan, Role, TraceId, UserId, authorize
 from tradingcore.kernel.errors import PermissionDenied, Unauthenticated
+from tradingcore.kernel.permissions import CAPABILITIES
 from tradingcore.kernel.use_case import UseCase
 
 TRACE = TraceId("0" * 32)
@@ -46,6 +47,16 @@ def plans_that_allow(role: Role, permission: Permission) -> str:
     return "".join(letters)
 
 
+def capability_table() -> str:
+    """The table that permissions are read from, one row per capability."""
+    rows = [("capability", *(role.value for role in Role))]
+    for capability in CAPABILITIES:
+        rows.append((capability.title, *(" ".join(sorted(capability.of(role))) or "-" for role in Role)))
+    rows.append(("", *[""] * len(Role)))
+    rows.extend((f"plan {plan.value}", " ".join(sorted(PLAN_SCOPES[plan]))) for plan in Plan)
+    return "\n".join(" | ".join(row).rstrip(" |") for row in rows)
+
+
 def access_table() -> str:
     rows = [("use case", "permission", "anonymous", *(role.value for role in Role))]
     for cls in use_cases():
@@ -56,7 +67,7 @@ def access_table() -> str:
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([*LEGEND, "", *lines, ""])
+    return "\n".join([*LEGEND, "", *lines, "", capability_table(), ""])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -11,16 +13,19 @@ from tradingcore.kernel.authz import (
     PLAN_SCOPES,
     ROLE_PERMISSIONS,
     Actor,
+    Assurance,
     Cause,
     EventId,
     Permission,
     Plan,
     Role,
+    StepUp,
     TraceId,
     UserId,
     authorize,
 )
-from tradingcore.kernel.errors import PermissionDenied, Unauthenticated
+from tradingcore.kernel.errors import PermissionDenied, StepUpRequired, Unauthenticated
+from tradingcore.kernel.permissions import STAFF
 
 TRACE = TraceId("1" * 32)
 roles = st.frozensets(st.sampled_from(Role))
@@ -40,9 +45,9 @@ def test_a_user_may_what_role_and_plan_and_token_all_grant(
 ) -> None:
     actor = a_user(roles=roles, plan=plan, scopes=scopes)
     for permission in set(Permission) - {Permission.PUBLIC}:
-        by_role = any(permission in ROLE_PERMISSIONS[role] for role in roles)
+        by_role = any(permission in ROLE_PERMISSIONS[role] and (role in STAFF or permission in PLAN_SCOPES[plan]) for role in roles)
         by_token = scopes is None or permission in scopes
-        assert (permission in actor.permissions) == (by_role and permission in PLAN_SCOPES[plan] and by_token)
+        assert (permission in actor.permissions) == (by_role and by_token)
 
 
 @given(roles, plans, scopes)
@@ -79,7 +84,70 @@ def test_roles_are_no_ladder() -> None:
 
 
 def test_a_student_may_nothing_outside_of_education_and_the_own_account() -> None:
-    assert a_user(roles=frozenset({Role.STUDENT}), plan=Plan.ENTERPRISE).permissions == {Permission.ACCOUNT_OWN}
+    assert a_user(roles=frozenset({Role.STUDENT}), plan=Plan.ENTERPRISE).permissions == {
+        Permission.ACCOUNT_OWN,
+        Permission.COURSES_LEARN,
+    }
+
+
+def test_staff_neither_trades_nor_moves_money() -> None:
+    customers = {Permission.PAPER_TRADE, Permission.BOTS_RUN, Permission.WALLET_OWN, Permission.WITHDRAWALS_REQUEST}
+    for role in STAFF:
+        assert not ROLE_PERMISSIONS[role] & (customers | {Permission.SYSTEM})
+
+
+def test_who_proposes_a_ledger_adjustment_cannot_approve_it_by_role() -> None:
+    for role in Role:
+        assert not {Permission.LEDGER_PROPOSE, Permission.LEDGER_APPROVE} <= ROLE_PERMISSIONS[role]
+
+
+def test_every_permission_is_somebodys_or_the_platforms() -> None:
+    given = frozenset[Permission]().union(*ROLE_PERMISSIONS.values())
+    assert set(Permission) - given == {Permission.PUBLIC, Permission.SYSTEM}
+    assert {plan: PLAN_SCOPES[plan] - given for plan in Plan} == dict.fromkeys(Plan, frozenset())
+
+
+def test_a_larger_plan_has_what_a_smaller_one_has() -> None:
+    ordered = [PLAN_SCOPES[plan] for plan in Plan]
+    assert all(smaller <= larger for smaller, larger in pairwise(ordered))
+
+
+RECENT = StepUp(max_age=timedelta(minutes=5), assurance=Assurance.AAL2)
+
+
+def a_session_of(age: timedelta | None, assurance: Assurance) -> Actor:
+    return replace(a_user(), session_id=UUID(int=2), authentication_age=age, assurance=assurance)
+
+
+def test_a_recent_and_sure_sign_in_passes_a_step_up() -> None:
+    authorize(a_session_of(timedelta(minutes=5), Assurance.AAL2), Permission.ACCOUNT_OWN, RECENT)
+
+
+@pytest.mark.parametrize(
+    ("age", "assurance"),
+    [
+        (timedelta(minutes=5, microseconds=1), Assurance.AAL2),
+        (timedelta(0), Assurance.AAL1),
+        (None, Assurance.AAL2),
+    ],
+)
+def test_an_old_or_unsure_sign_in_has_to_step_up(age: timedelta | None, assurance: Assurance) -> None:
+    with pytest.raises(StepUpRequired) as caught:
+        authorize(a_session_of(age, assurance), Permission.ACCOUNT_OWN, RECENT)
+    assert (caught.value.max_age_seconds, caught.value.assurance) == (300, "aal2")
+
+
+def test_an_api_key_never_passes_a_step_up_and_an_operator_needs_none() -> None:
+    with pytest.raises(PermissionDenied):
+        authorize(replace(a_user(), credential_id=UUID(int=3)), Permission.ACCOUNT_OWN, RECENT)
+    authorize(Actor.operator(TRACE), Permission.ACCOUNT_OWN, RECENT)
+
+
+def test_acting_for_somebody_gives_no_permission() -> None:
+    acting = Actor.anonymous(TRACE).acting_for(UserId(UUID(int=9)))
+    assert (acting.user_id, acting.permissions) == (UserId(UUID(int=9)), frozenset())
+    with pytest.raises(PermissionDenied):
+        authorize(acting, Permission.ACCOUNT_OWN)
 
 
 def test_every_role_and_plan_has_its_row() -> None:
