@@ -35,6 +35,7 @@ from tradingcore.ml.use_cases.make_forecast import MakeForecast
 from tradingcore.ml.use_cases.predict_on_demand import PredictOnDemand
 from tradingcore.ml.use_cases.train_models import TrainModels
 from tradingcore.notifications.use_cases.publish_to_stream import PublishToStream
+from tradingcore.notifications.use_cases.send_mail import SendMail
 from tradingcore.processes.when_candle_closed_make_forecast import WhenCandleClosedMakeForecast
 from tradingcore.processes.when_candle_closed_publish import WhenCandleClosedPublish
 from tradingcore.processes.when_forecast_made_decide import WhenForecastMadeDecide
@@ -75,7 +76,7 @@ def lazily(path: str) -> Callable[..., Any]:
 class Container(containers.DeclarativeContainer):
     """Giving ``storage_kind`` (memory or postgres), ``stream_kind`` (storage or redis) and, for postgres, ``engine``.
 
-    ``engine`` belongs to the database role of the process, ``system_engine`` to the one that authenticates and relays.
+    ``engine`` belongs to the database role of the process, ``system_engine`` to the one that relays, which no API process has.
     """
 
     storage_kind = providers.Dependency(instance_of=str)
@@ -85,8 +86,17 @@ class Container(containers.DeclarativeContainer):
     address: providers.Dependency[Any] = providers.Dependency(default=None)
     redis_url: providers.Dependency[Any] = providers.Dependency(default=None)
     blob_folder: providers.Dependency[Any] = providers.Dependency(default=None)
+    mail_kind = providers.Dependency(instance_of=str, default="memory")
+    mail_folder: providers.Dependency[Any] = providers.Dependency(default=None)
+    smtp_settings: providers.Dependency[Any] = providers.Dependency(default=None)
+    public_url = providers.Dependency(instance_of=str, default="http://127.0.0.1:8000")
     environment = providers.Dependency(instance_of=str, default="development")
     observer: providers.Dependency[Any] = providers.Dependency(default=SILENT)
+    secret_named: providers.Dependency[Any] = providers.Dependency(default=lambda name: OsSecretSource().token(32))
+    key_rings: providers.Dependency[Any] = providers.Dependency(default=SINGLE_USE.key_rings)
+    signing_rings: providers.Dependency[Any] = providers.Dependency(default=SINGLE_USE.signing_rings)
+    passwords: providers.Dependency[Any] = providers.Dependency(default=PasswordsSection())
+    tokens: providers.Dependency[Any] = providers.Dependency(default=TokensSection())
 
     clock = providers.Singleton(SystemClock)
     ids = providers.Singleton(Uuid7Generator)
@@ -161,6 +171,14 @@ class Container(containers.DeclarativeContainer):
         redis=providers.Singleton(lazily("adapters.redis.stream_log:RedisStreamLog"), redis_url),
     )
 
+    mail_sender = providers.Selector(
+        mail_kind,
+        memory=providers.Singleton(lazily("adapters.memory.mailbox:MemoryMailbox"), clock),
+        mailbox=providers.Singleton(lazily("adapters.local.mailbox:LocalMailbox"), mail_folder, clock),
+        smtp=providers.Singleton(lazily("adapters.smtp.mail:SmtpMailSender"), smtp_settings, clock),
+    )
+    mail_composer = providers.Singleton(lazily("adapters.jinja.composer:JinjaMailComposer"), public_url)
+
     features = providers.Singleton(lazily("adapters.numba.features:NumbaFeatureCalculator"))
     targets = providers.Singleton(lazily("adapters.numba.targets:NumbaTargetCalculator"))
     trainer = providers.Singleton(lazily("adapters.xgboost.trainer:XgboostModelTrainer"), features=features, targets=targets)
@@ -224,6 +242,8 @@ class Container(containers.DeclarativeContainer):
     explain_signal = providers.Factory(ExplainSignal, observer=observer, queries=trading_queries, forecasts=forecast_explainer)
 
     publish_to_stream = providers.Factory(PublishToStream, observer=observer, log=stream_log)
+
+    send_mail = providers.Factory(SendMail, observer=observer, composer=mail_composer, sender=mail_sender, clock=clock)
 
     create_api_key = providers.Factory(
         CreateApiKey,

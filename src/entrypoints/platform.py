@@ -108,7 +108,7 @@ async def migrator_of(settings: Settings) -> AsyncIterator[Migrator]:
     passwords = _passwords(settings)
     if settings.storage == "embedded":
         async with embedded_cluster(settings).running() as address:
-            yield Migrator(address, passwords)
+            yield Migrator(address, passwords, owns_server=True)
     else:
         yield Migrator(DatabaseAddress.parse(settings.storage), passwords)
 
@@ -135,6 +135,7 @@ async def running(settings: Settings, kind: ProcessKind, *, observer: Observer =
             "stream_kind": "storage",
             "environment": settings.environment.value,
             "observer": observer,
+            **_mail(settings),
         }
         migrator = None
         if settings.storage_kind == "postgres":
@@ -151,6 +152,31 @@ async def running(settings: Settings, kind: ProcessKind, *, observer: Observer =
         yield Platform(settings=settings, container=container, migrator=migrator)
 
 
+def mail_folder(settings: Settings) -> Path:
+    """Where mails are kept in development."""
+    return settings.data_dir / "mailbox"
+
+
+def _mail(settings: Settings) -> dict[str, Any]:
+    options: dict[str, Any] = {"mail_kind": settings.mail_sender, "public_url": settings.public_url}
+    if settings.mail_sender == "mailbox":
+        options["mail_folder"] = mail_folder(settings)
+    if settings.mail_sender == "smtp":
+        from adapters.smtp.mail import SmtpSettings
+
+        mail = settings.mail
+        options["smtp_settings"] = SmtpSettings(
+            host=mail.host,
+            port=mail.port,
+            tls=mail.tls_mode,
+            user=mail.user,
+            password=None if mail.password is None else mail.password.get_secret_value(),
+            sender=mail.from_address,
+            authority=mail.authority,
+        )
+    return options
+
+
 async def _engines(stack: AsyncExitStack, settings: Settings, kind: ProcessKind, migrator: Migrator) -> dict[str, Any]:
     from adapters.postgres.connect import connected
     from adapters.postgres.engine import EngineSettings, create_engine
@@ -165,11 +191,11 @@ async def _engines(stack: AsyncExitStack, settings: Settings, kind: ProcessKind,
         stack.push_async_callback(engine.dispose)
         return engine
 
-    return {
-        "address": migrator.address(role),
-        "engine": await engine_of(migrator.address(role), settings.database.pool_size, may_bypass=False),
-        "system_engine": await engine_of(migrator.address(DatabaseRole.SYSTEM), 4, may_bypass=True),
-    }
+    own = await engine_of(migrator.address(role), settings.database.pool_size, may_bypass=False)
+    # A process that strangers talk to holds no connection that row-level security would not bind.
+    is_open = kind is ProcessKind.API
+    system = own if is_open else await engine_of(migrator.address(DatabaseRole.SYSTEM), 4, may_bypass=True)
+    return {"address": migrator.address(role), "engine": own, "system_engine": system}
 
 
 def secret_of(settings: Settings, name: str) -> bytes:

@@ -20,10 +20,12 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from tradingcore.kernel.errors import InvalidInput
 from tradingcore.kernel.market import SeriesKey, series_key
+from tradingcore.notifications.model.mail import is_mail_address
 
 PREFIX: Final = "TRADINGCORE__"
 WEAK_WORDS: Final = ("tradingcore", "change-me", "changeme", "password", "example", "secret", "test")
 SHORTEST_SECRET: Final = 32
+LEAST_BCRYPT_COST: Final = 10
 FEWEST_OTHER_CHARACTERS: Final = 16
 """A secret made of weak words needs at least that much besides them."""
 
@@ -42,6 +44,9 @@ class HttpSection(Section):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free port")
+    public_url: str | None = Field(
+        default=None, description="the address that people reach the API at, for links in mails; default: http://host:port"
+    )
     allowed_origins: tuple[str, ...] = ()
     docs: bool | None = Field(default=None, description="serve /docs and /openapi.json; default: in development only")
     drain_seconds: float = Field(default=0.0, ge=0, le=60, description="stay up, not ready, before closing: for balancers")
@@ -94,9 +99,58 @@ class WorkerSection(Section):
         return tuple(series_key(text) for text in self.watched)
 
 
+class MailSection(Section):
+    """How mails leave. ``mailbox`` keeps them in the data folder for a person to read, in development only."""
+
+    sender: Literal["mailbox", "smtp", "memory"] | None = Field(
+        default=None, description="default: mailbox in development, smtp elsewhere"
+    )
+    host: str = "localhost"
+    port: int = Field(default=0, ge=0, le=65535, description="0 takes the usual one: 25, 587 with starttls, 465 with implicit")
+    tls: Literal["none", "starttls", "implicit"] | None = Field(
+        default=None, description="default: none on this machine, starttls elsewhere"
+    )
+    user: str | None = None
+    password: SecretStr | None = None
+    from_address: str = "tradingcore@localhost"
+    authority: Path | None = Field(default=None, description="file of certificates to trust instead of the system's")
+
+    @field_validator("from_address")
+    @classmethod
+    def _one_address(cls, value: str) -> str:
+        if not is_mail_address(value):
+            raise ValueError("must be one address of the form name@domain")
+        return value
+
+    @property
+    def is_local(self) -> bool:
+        return self.host in ("localhost", "127.0.0.1", "::1")
+
+    @property
+    def tls_mode(self) -> Literal["none", "starttls", "implicit"]:
+        return self.tls or ("none" if self.is_local else "starttls")
+
+
 class LogSection(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "json", "console"] = Field(default="auto", description="auto: console on a terminal, else JSON lines")
+
+
+class PasswordsSection(Section):
+    """How passwords are chosen and hashed. Changing the scheme or the cost upgrades each hash at its owner's next sign-in."""
+
+    shortest: int = Field(default=12, ge=12, le=64, description="characters; for staff never fewer than 15")
+    scheme: Literal["bcrypt", "argon2id"] = "bcrypt"
+    bcrypt_cost: int = Field(default=12, ge=4, le=16, description="one more doubles the time; outside development at least 10")
+    breach_filter: Path | None = Field(default=None, description="made by `tradingcore data password-filter`")
+
+
+class TokensSection(Section):
+    """What is written into access tokens and must be found there again."""
+
+    issuer: str = Field(default="tradingcore", min_length=1, max_length=200)
+    audience: str = Field(default="tradingcore-api", min_length=1, max_length=200)
+    algorithm: Literal["ES256", "Ed25519"] = Field(default="ES256", description="of keys that are made from now on")
 
 
 class SecretsSection(Section):
@@ -104,6 +158,10 @@ class SecretsSection(Section):
 
     cursor_key: SecretStr | None = Field(default=None, description="signs page cursors")
     pseudonym_key: SecretStr | None = Field(default=None, description="keys the hash that stands for a user in logs")
+    password_pepper: SecretStr | None = Field(default=None, description="without it no stored password can be checked")
+    index_key: SecretStr | None = Field(default=None, description="keys the hashes by which sealed values are looked up")
+    sealing_keys: SecretStr | None = Field(default=None, description="JSON as in the file that is generated; the last key wraps")
+    signing_keys: SecretStr | None = Field(default=None, description="JWK Set as in the file that is generated; the last key signs")
 
 
 class Settings(BaseSettings):
@@ -118,7 +176,10 @@ class Settings(BaseSettings):
     database: DatabaseSection = DatabaseSection()
     stream: StreamSection = StreamSection()
     worker: WorkerSection = WorkerSection()
+    mail: MailSection = MailSection()
     log: LogSection = LogSection()
+    passwords: PasswordsSection = PasswordsSection()
+    tokens: TokensSection = TokensSection()
     secrets: SecretsSection = SecretsSection()
 
     @field_validator("storage")
@@ -141,7 +202,37 @@ class Settings(BaseSettings):
             for name, value in getattr(self, section):
                 if isinstance(value, SecretStr) and _is_weak(value.get_secret_value()):
                     raise ValueError(f"{section}.{name} is too weak: give at least {SHORTEST_SECRET} random characters")
+        if self.passwords.bcrypt_cost < LEAST_BCRYPT_COST:
+            raise ValueError(f"passwords.bcrypt_cost is {LEAST_BCRYPT_COST} or more outside development")
         return self
+
+    @model_validator(mode="after")
+    def _mail_that_is_fit_for_strangers(self) -> Self:
+        if self.environment is Environment.DEVELOPMENT:
+            return self
+        if self.mail.sender in ("mailbox", "memory"):
+            raise ValueError(f"mail.sender {self.mail.sender} keeps mails with their secrets: it is for development only")
+        if self.mail.tls_mode == "none" and not self.mail.is_local:
+            raise ValueError(f"mail.tls none would send secrets to {self.mail.host} in the clear: choose starttls or implicit")
+        if self.http.public_url is not None and not self.http.public_url.startswith("https://"):
+            raise ValueError("http.public_url must begin with https:// outside development")
+        if self.http.public_url is None and not self.mail.is_local:
+            raise ValueError("http.public_url must be given: the links in mails lead there")
+        return self
+
+    @property
+    def mail_sender(self) -> Literal["mailbox", "smtp", "memory"]:
+        if self.mail.sender is not None:
+            return self.mail.sender
+        if self.environment is not Environment.DEVELOPMENT:
+            return "smtp"
+        return "memory" if self.storage == "memory" else "mailbox"
+
+    @property
+    def public_url(self) -> str:
+        """Without a slash at the end."""
+        host = f"[{self.http.host}]" if ":" in self.http.host else self.http.host
+        return (self.http.public_url or f"http://{host}:{self.http.port}").rstrip("/")
 
     @property
     def shows_docs(self) -> bool:
