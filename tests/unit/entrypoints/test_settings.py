@@ -175,3 +175,37 @@ def test_api_documents_are_shown_in_development_only_unless_asked_for() -> None:
     assert load(flags={}).values.shows_docs
     assert not load(flags=strong).values.shows_docs
     assert load(flags={**strong, "http": {"docs": True}}).values.shows_docs
+
+
+def test_mail_goes_to_a_mailbox_in_development_and_to_a_server_elsewhere() -> None:
+    assert load().values.mail_sender == "mailbox"
+    assert load(flags={"storage": "memory"}).values.mail_sender == "memory"
+    assert load(flags={"environment": "production"}).values.mail_sender == "smtp"
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ({"mail": {"sender": "mailbox"}}, "for development only"),
+        ({"mail": {"sender": "memory"}}, "for development only"),
+        ({"mail": {"host": "mx.example", "tls": "none"}, "http": {"public_url": "https://app.example"}}, "in the clear"),
+        ({"mail": {"host": "mx.example"}}, "http.public_url must be given"),
+        ({"http": {"public_url": "http://app.example"}}, "must begin with https://"),
+    ],
+)
+def test_mail_outside_development_is_fit_for_strangers(flags: dict[str, Any], sentence: str) -> None:
+    assert sentence in fault(flags={"environment": "production", **flags})
+
+
+def test_mails_to_other_machines_are_encrypted_unless_said_otherwise() -> None:
+    elsewhere = load(flags={"mail": {"host": "mx.example"}}).values
+    assert (load().values.mail.tls_mode, elsewhere.mail.tls_mode) == ("none", "starttls")
+
+
+def test_sender_of_mails_is_one_address() -> None:
+    assert "mail.from_address" in fault(flags={"mail": {"from_address": "a@b.example\nBcc: c@d.example"}})
+
+
+def test_public_address_has_no_slash_at_its_end() -> None:
+    assert load(flags={"http": {"public_url": "https://app.example/"}}).values.public_url == "https://app.example"
+    assert load(flags={"http": {"host": "::1", "port": 81}}).values.public_url == "http://[::1]:81"
