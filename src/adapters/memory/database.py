@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 from uuid import UUID
 
-from adapters.memory.table import A, K, Staged, Table
-from tradingcore.auth.ids import ApiKeyId
+from adapters.memory.table import A, K, Kept, Staged, Table
+from tradingcore.auth.ids import ApiKeyId, ChallengeId, TrustedDeviceId
+from tradingcore.auth.model.account import UserAccount
 from tradingcore.auth.model.api_key import ApiKey
+from tradingcore.auth.model.backup_code import BackupCode
+from tradingcore.auth.model.challenge import Challenge
+from tradingcore.auth.model.one_time_token import OneTimeToken
+from tradingcore.auth.model.totp import TotpFactor
+from tradingcore.auth.model.trusted_device import TrustedDevice
 from tradingcore.kernel.aggregate import AuditedEvent, DomainEvent, RecordedEvent
-from tradingcore.kernel.authz import Actor, EventId
+from tradingcore.kernel.authz import Actor, EventId, UserId
 from tradingcore.kernel.errors import AlreadyHandled
 from tradingcore.kernel.market import SeriesKey, SymbolCode
 from tradingcore.kernel.ports import Clock, IdGenerator, ParkedEvent
@@ -90,6 +96,23 @@ class OutboxRows:
         self._is_signalled = False
 
 
+@dataclass(frozen=True, slots=True)
+class EnrolledTotp:
+    factor: TotpFactor
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MailedToken:
+    token: OneTimeToken
+    used_at: datetime | None = None
+
+
+def proven_address(account: UserAccount) -> Hashable:
+    """What no two accounts share; accounts that have proven no address stand for themselves."""
+    return account.email.comparable if account.email is not None and account.is_verified else account.id
+
+
 def _active_in(signal: Signal) -> SeriesKey | None:
     return SeriesKey(signal.symbol, signal.timeframe) if signal.status is SignalStatus.ACTIVE else None
 
@@ -143,6 +166,47 @@ class MemoryDatabase:
     )
     api_keys: Table[ApiKeyId, ApiKey] = field(
         default_factory=lambda: Table("API key", lambda row: row.id, listed_at=lambda row: row.created_at)
+    )
+    user_accounts: Table[UserId, UserAccount] = field(
+        default_factory=lambda: Table(
+            "account",
+            lambda row: row.id,
+            unique=proven_address,
+            group=lambda row: None if row.email is None else row.email.comparable,
+            listed_at=lambda row: row.created_at,
+        )
+    )
+    one_time_tokens: Table[bytes, Kept[MailedToken]] = field(
+        default_factory=lambda: Table(
+            "mailed token", lambda row: row.value.token.token_hash, group=lambda row: row.value.token.user_id
+        )
+    )
+    totp_factors: Table[UserId, Kept[EnrolledTotp]] = field(
+        default_factory=lambda: Table("authenticator", lambda row: row.value.factor.user_id)
+    )
+    backup_codes: Table[bytes, Kept[BackupCode]] = field(
+        default_factory=lambda: Table(
+            "backup code",
+            lambda row: row.value.code_hash,
+            unique=lambda row: (row.value.user_id, row.value.number),
+            group=lambda row: row.value.user_id,
+        )
+    )
+    challenges: Table[ChallengeId, Kept[Challenge]] = field(
+        default_factory=lambda: Table(
+            "challenge",
+            lambda row: row.value.id,
+            unique=lambda row: row.value.token_hash,
+            group=lambda row: row.value.user_id,
+        )
+    )
+    trusted_devices: Table[TrustedDeviceId, Kept[TrustedDevice]] = field(
+        default_factory=lambda: Table(
+            "trusted device",
+            lambda row: row.value.id,
+            unique=lambda row: row.value.token_hash,
+            group=lambda row: row.value.user_id,
+        )
     )
     tickets: dict[bytes, tuple[Actor, datetime]] = field(default_factory=dict)
     audit: list[tuple[RecordedEvent, Actor, datetime]] = field(default_factory=list)

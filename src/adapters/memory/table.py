@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
@@ -13,6 +14,14 @@ from tradingcore.kernel.page import PageRequest
 
 K = TypeVar("K", bound=Hashable)
 A = TypeVar("A", bound=Aggregate)
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept(Aggregate, Generic[V]):
+    """A row that is no aggregate: it has a version all the same, so that of two units that change it one wins."""
+
+    value: V
 
 
 class Table(Generic[K, A]):

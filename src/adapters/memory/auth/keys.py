@@ -3,11 +3,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from adapters.memory.auth.accounts import MemoryAccountRepository, MemoryOneTimeTokens
+from adapters.memory.auth.factors import MemoryBackupCodes, MemoryChallenges, MemoryTotpFactors, MemoryTrustedDevices
 from adapters.memory.database import MemoryDatabase, MemoryUnit, MemoryUnits, Stored
 from adapters.memory.lazy import lazy
 from tradingcore.auth.errors import ApiKeyNotFound
 from tradingcore.auth.ids import ApiKeyId
 from tradingcore.auth.model.api_key import ApiKey
+from tradingcore.auth.ports.factors import FactorUnitOfWork
 from tradingcore.auth.ports.keys import ApiKeyLookup, ApiKeyRepository, AuthUnitOfWork, TicketStore
 from tradingcore.kernel.authz import Actor, Permission
 
@@ -33,10 +36,34 @@ class MemoryApiKeyRepository(Stored[ApiKeyId, ApiKey], ApiKeyRepository):
         return await super().save(key)
 
 
-class MemoryAuthUnit(MemoryUnit, AuthUnitOfWork):
+class MemoryAuthUnit(MemoryUnit, AuthUnitOfWork, FactorUnitOfWork):
     @lazy
     def api_keys(self) -> MemoryApiKeyRepository:
         return MemoryApiKeyRepository(self, self.database.api_keys)
+
+    @lazy
+    def accounts(self) -> MemoryAccountRepository:
+        return MemoryAccountRepository(self)
+
+    @lazy
+    def one_time_tokens(self) -> MemoryOneTimeTokens:
+        return MemoryOneTimeTokens(self)
+
+    @lazy
+    def totp_factors(self) -> MemoryTotpFactors:
+        return MemoryTotpFactors(self)
+
+    @lazy
+    def backup_codes(self) -> MemoryBackupCodes:
+        return MemoryBackupCodes(self)
+
+    @lazy
+    def challenges(self) -> MemoryChallenges:
+        return MemoryChallenges(self)
+
+    @lazy
+    def trusted_devices(self) -> MemoryTrustedDevices:
+        return MemoryTrustedDevices(self)
 
 
 class MemoryAuthUnits(MemoryUnits[MemoryAuthUnit]):

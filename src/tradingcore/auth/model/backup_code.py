@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 from tradingcore.kernel.authz import UserId
 
@@ -29,11 +28,11 @@ _READ: Final = str.maketrans("018", "OIB", " -\u00a0\t")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupCode:
-    """One code as it is stored. Codes of one ``batch`` were made together; a new batch ends the old one."""
+    """One code as it is stored. ``number`` is its place in the set: a user has one code of each number, so never two sets."""
 
-    hash: bytes
+    code_hash: bytes
     user_id: UserId
-    batch: UUID
+    number: int
     created_at: datetime
     used_at: datetime | None = None
 

@@ -103,7 +103,7 @@ class TrustedDevices(Protocol):
         """Return the newest first."""
 
     @abstractmethod
-    async def revoke(self, device_id: TrustedDeviceId, *, at: datetime) -> bool:
+    async def revoke(self, user_id: UserId, device_id: TrustedDeviceId, *, at: datetime) -> bool:
         """End the trust; ``False`` when there was none, also for another user's device."""
 
     @abstractmethod
