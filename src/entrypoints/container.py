@@ -17,7 +17,9 @@ from adapters.bridges.market_history import TradingMarketHistory
 from adapters.bridges.served_models import LoadedModels
 from adapters.system.clock import SystemClock
 from adapters.system.identifiers import OsSecretSource, Uuid7Generator
+from entrypoints.settings import PasswordsSection, TokensSection
 from tradingcore.auth.events import EVENTS as AUTH_EVENTS
+from tradingcore.auth.model.password import PasswordPolicy
 from tradingcore.auth.use_cases.authenticate import (
     AuthenticateApiKey,
     IssueStreamTicket,
@@ -73,6 +75,10 @@ def lazily(path: str) -> Callable[..., Any]:
     return build
 
 
+def _called(function: Callable[[str], bytes], name: str) -> bytes:
+    return function(name)
+
+
 class Container(containers.DeclarativeContainer):
     """Giving ``storage_kind`` (memory or postgres), ``stream_kind`` (storage or redis) and, for postgres, ``engine``.
 
@@ -92,16 +98,44 @@ class Container(containers.DeclarativeContainer):
     public_url = providers.Dependency(instance_of=str, default="http://127.0.0.1:8000")
     environment = providers.Dependency(instance_of=str, default="development")
     observer: providers.Dependency[Any] = providers.Dependency(default=SILENT)
-    secret_named: providers.Dependency[Any] = providers.Dependency(default=lambda name: OsSecretSource().token(32))
-    key_rings: providers.Dependency[Any] = providers.Dependency(default=SINGLE_USE.key_rings)
-    signing_rings: providers.Dependency[Any] = providers.Dependency(default=SINGLE_USE.signing_rings)
     passwords: providers.Dependency[Any] = providers.Dependency(default=PasswordsSection())
     tokens: providers.Dependency[Any] = providers.Dependency(default=TokensSection())
+    # Without these, secrets end with the process.
+    secret_of: providers.Dependency[Any] = providers.Dependency(default=lambda _: OsSecretSource().token(32))
+    key_rings: providers.Dependency[Any] = providers.Dependency(
+        default=providers.Singleton(lazily("adapters.cryptography.key_ring:fixed_ring"))
+    )
+    signing_rings: providers.Dependency[Any] = providers.Dependency(
+        default=providers.Singleton(lazily("adapters.joserfc.signing_keys:fixed_signing_ring"))
+    )
 
     clock = providers.Singleton(SystemClock)
     ids = providers.Singleton(Uuid7Generator)
     secrets = providers.Singleton(OsSecretSource)
     codec = providers.Singleton(EventCodec, AUTH_EVENTS + ML_EVENTS + TRADING_EVENTS)
+
+    password_policy = providers.Singleton(PasswordPolicy, shortest=passwords.provided.shortest)
+    password_hasher = providers.Singleton(
+        lazily("adapters.passwords.hasher:password_hasher"),
+        providers.Callable(_called, secret_of, "password_pepper"),
+        scheme=passwords.provided.scheme,
+        bcrypt_cost=passwords.provided.bcrypt_cost,
+    )
+    password_blocklist = providers.Singleton(
+        lazily("adapters.passwords.blocklist:ZxcvbnPasswordBlocklist"), passwords.provided.breach_filter
+    )
+    access_tokens = providers.Singleton(
+        lazily("adapters.joserfc.access_tokens:JoserfcAccessTokens"),
+        signing_rings,
+        issuer=tokens.provided.issuer,
+        audience=tokens.provided.audience,
+    )
+    sealer = providers.Singleton(
+        lazily("adapters.cryptography.sealing:AesGcmSealer"),
+        key_rings,
+        index_key=providers.Callable(_called, secret_of, "index_key"),
+    )
+    purpose_sealer = providers.Singleton(lazily("adapters.cryptography.sealing:AesGcmPurposeSealer"), key_rings)
 
     memory = providers.Singleton(lazily("adapters.memory.database:MemoryDatabase"), clock=clock)
 

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from adapters.system.private_file import PrivateFile
 from entrypoints.container import Container
 from entrypoints.settings import ConfigurationError, Settings
 from tradingcore.kernel.ports import SILENT, Observer
 
 if TYPE_CHECKING:
+    from adapters.cryptography.key_ring import KeyRingFile, Rings
+    from adapters.joserfc.signing_keys import SigningKeyFile, SigningRings
     from adapters.postgres.address import DatabaseAddress
     from adapters.postgres.backup import ClusterBackups
     from adapters.postgres.cluster import EmbeddedCluster
     from adapters.postgres.lint.findings import Finding
     from adapters.postgres.migrate import Migrator
     from adapters.postgres.roles import RolePasswords
+
+T = TypeVar("T")
 
 
 class ProcessKind(StrEnum):
@@ -206,15 +211,50 @@ def secret_of(settings: Settings, name: str) -> bytes:
         return value.encode()
     if settings.storage_kind == "memory":
         return secrets.token_bytes(32)
-    from adapters.postgres.files import write_private
+    file = PrivateFile(settings.data_dir / "secrets" / name)
+    return file.read(lambda: secrets.token_urlsafe(32)).strip().encode()
 
-    file = settings.data_dir / "secrets" / name
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        proposal = file.with_name(f"{name}.{os.getpid()}")
-        write_private(proposal, secrets.token_urlsafe(32))
-        # A link, not a rename: of processes that start at once the first decides for all.
-        with suppress(FileExistsError):
-            os.link(proposal, file)
-        proposal.unlink()
-    return file.read_text(encoding="utf-8").strip().encode()
+
+def key_ring_file(settings: Settings) -> KeyRingFile:
+    """The file with the key-encryption keys. Raises `ConfigurationError` if there is none."""
+    from adapters.cryptography.key_ring import KeyRingFile
+
+    return KeyRingFile(_key_file(settings, "sealing_keys"))
+
+
+def signing_key_file(settings: Settings) -> SigningKeyFile:
+    """The file with the keys that sign access tokens. Raises `ConfigurationError` if there is none."""
+    from adapters.joserfc.signing_keys import SigningKeyFile
+
+    return SigningKeyFile(_key_file(settings, "signing_keys"), settings.tokens.algorithm)
+
+
+def _key_file(settings: Settings, name: str) -> Path:
+    if getattr(settings.secrets, name) is not None:
+        raise ConfigurationError(f"secrets.{name} is a setting: add the new key as its last one, restart, drop the oldest later")
+    if settings.storage_kind == "memory":
+        raise ConfigurationError("with storage memory keys end with their process: there is nothing to rotate")
+    return settings.data_dir / "secrets" / name
+
+
+def _key_rings(settings: Settings) -> Rings:
+    from adapters.cryptography.key_ring import fixed_ring
+
+    if settings.secrets.sealing_keys is not None:
+        return fixed_ring(settings.secrets.sealing_keys.get_secret_value())
+    return fixed_ring() if settings.storage_kind == "memory" else key_ring_file(settings)
+
+
+def _signing_rings(settings: Settings) -> SigningRings:
+    from adapters.joserfc.signing_keys import fixed_signing_ring
+
+    if settings.secrets.signing_keys is not None:
+        return fixed_signing_ring(settings.secrets.signing_keys.get_secret_value())
+    algorithm = settings.tokens.algorithm
+    return fixed_signing_ring(algorithm=algorithm) if settings.storage_kind == "memory" else signing_key_file(settings)
+
+
+def _at_first_use(source: Callable[[Settings], Callable[[], T]], settings: Settings) -> Callable[[], T]:
+    """A command that seals and signs nothing neither loads what that needs nor makes the keys."""
+    made = cache(partial(source, settings))
+    return lambda: made()()

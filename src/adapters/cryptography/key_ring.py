@@ -88,6 +88,12 @@ Rings = Callable[[], KeyRing]
 """Gives the ring as it is now."""
 
 
+def fixed_ring(text: str | None = None) -> Rings:
+    """A ring that a setting holds; a fresh one that ends with the process for ``None``."""
+    ring = KeyRing.fresh() if text is None else KeyRing.from_text(text)
+    return lambda: ring
+
+
 class KeyRingFile:
     """The ring in a private file of this installation, made at first use; call it for the ring as it is now."""
 

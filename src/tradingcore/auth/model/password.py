@@ -80,13 +80,11 @@ class PasswordPolicy:
             raise _refused("length", f"a password has {shortest} to {LONGEST} characters, had {len(chosen)}")
         if any("\ud800" <= letter <= "\udfff" for letter in chosen):
             raise _refused("text", "a password is text: it held half of a surrogate pair")
-        rest = chosen.casefold()
+        folded = rest = chosen.casefold()
         for word in sorted(words, key=len, reverse=True):
             rest = rest.replace(word, "")
-        if len(rest) < min(shortest, len(chosen)) and len(rest) < len(chosen.casefold()):
-            raise _refused(
-                "context", f"a password may hold your name, your address or the name of this product only beside {shortest} others"
-            )
+        if rest != folded and len(rest) < shortest:
+            raise _refused("context", f"your name, your address and this product's name count for nothing: add {shortest} others")
 
 
 def common_password() -> PasswordRefused:
