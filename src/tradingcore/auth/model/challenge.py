@@ -45,6 +45,7 @@ class Challenge:
     """Found by the hash of a token that only whoever was asked holds; attempts are counted before an answer is looked at.
 
     ``session_id`` binds it to the session that asked (step-up); a sign-in has no session yet and is bound by the token alone.
+    ``methods`` is what was proven before the challenge was opened.
     """
 
     id: ChallengeId
@@ -55,6 +56,7 @@ class Challenge:
     session_id: UUID | None
     created_at: datetime
     expires_at: datetime
+    methods: tuple[AuthMethod, ...] = ()
     attempts: int = 0
     closed_at: datetime | None = None
 

@@ -15,6 +15,7 @@ from tradingcore.auth.ids import ChallengeId, TrustedDeviceId
 from tradingcore.auth.model.backup_code import FEW_LEFT, backup_code_hash
 from tradingcore.auth.model.challenge import CHALLENGE_LIFETIME, Challenge, ChallengePurpose, FactorKind
 from tradingcore.auth.model.opaque_token import TOKEN_BYTES, is_opaque_token, opaque_token, opaque_token_hash
+from tradingcore.auth.model.session import AuthMethod
 from tradingcore.auth.model.totp import matching_step
 from tradingcore.auth.model.trusted_device import TRUST_LIFETIME, TrustedDevice, device_label
 from tradingcore.auth.policies.limits import AttemptPolicy
@@ -47,10 +48,11 @@ class FactorAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvenFactor:
-    """``codes_left`` is set when a backup code was burned and few are left."""
+    """``methods`` is what was proven before this; ``codes_left`` is set when a backup code was burned and few are left."""
 
     user_id: UserId
     kind: FactorKind
+    methods: tuple[AuthMethod, ...] = ()
     codes_left: int | None = None
 
 
@@ -85,9 +87,18 @@ class SecondFactors:
         return frozenset(kinds)
 
     async def ask(
-        self, unit: FactorUnitOfWork, user_id: UserId, purpose: ChallengePurpose, *, session_id: UUID | None = None
+        self,
+        unit: FactorUnitOfWork,
+        user_id: UserId,
+        purpose: ChallengePurpose,
+        *,
+        session_id: UUID | None = None,
+        methods: tuple[AuthMethod, ...] = (),
     ) -> OpenedChallenge | None:
-        """Open a challenge in the owner's unit, or return ``None`` for an account without a factor."""
+        """Open a challenge in the owner's unit, or return ``None`` for an account without a factor.
+
+        ``methods`` is what was proven so far; whoever answers is told.
+        """
         kinds = await self.kinds(unit, user_id)
         if not kinds:
             return None
@@ -101,6 +112,7 @@ class SecondFactors:
             session_id=session_id,
             created_at=now,
             expires_at=now + CHALLENGE_LIFETIME,
+            methods=methods,
         )
         await unit.challenges.add(challenge)
         return OpenedChallenge(token=token, factors=kinds, expires_at=challenge.expires_at)
@@ -167,7 +179,7 @@ class SecondFactors:
         # Only now: whoever was wrong may try again.
         if not await unit.challenges.close(challenge.id, at=now):
             raise ChallengeEnded(_ENDED)
-        return ProvenFactor(user_id=user_id, kind=answer.kind, codes_left=codes_left)
+        return ProvenFactor(user_id=user_id, kind=answer.kind, methods=challenge.methods, codes_left=codes_left)
 
     async def takes_totp(self, unit: FactorUnitOfWork, user_id: UserId, code: str) -> bool:
         """Whether ``code`` is right now; it is used up if so."""
