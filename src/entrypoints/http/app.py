@@ -23,7 +23,7 @@ from entrypoints.http.openapi import Documents, openapi_document
 from entrypoints.http.options import HttpSettings
 from entrypoints.http.pages import Cursors, Paging
 from entrypoints.http.problems import EXCEPTION_HANDLERS
-from entrypoints.http.routes import auth, ml, system, trading
+from entrypoints.http.routes import auth, mail, ml, system, trading
 from entrypoints.http.static_files import StaticFiles
 from tradingcore.kernel.authz import Actor, TraceId
 
@@ -41,6 +41,7 @@ def create_app(
     stream_routes: Sequence[Any] = (),
     asyncapi: Mapping[str, Any] | None = None,
     lifespan: Sequence[Lifespan] = (),
+    mailbox: mail.MakeMailbox | None = None,
 ) -> Litestar:
     """Build the application.
 
@@ -55,6 +56,7 @@ def create_app(
         stream_routes: route handlers of the stream, with their whole paths; they authenticate by themselves.
         asyncapi: the document that describes them.
         lifespan: async context managers around the life of the application, such as the stream's hub.
+        mailbox: given in development only: what was mailed is shown to whoever asks.
     """
     metrics = metrics or Metrics()
     lifecycle = lifecycle or Lifecycle()
@@ -80,7 +82,14 @@ def create_app(
         before_request=refuse_unread_query,
     )
     app = Litestar(
-        route_handlers=[api, *stream_routes, system.ROUTES, *([system.DOCUMENT_ROUTES] if settings.shows_docs else [])],
+        route_handlers=[
+            api,
+            *stream_routes,
+            system.ROUTES,
+            mail.ROUTES,
+            *([system.DOCUMENT_ROUTES] if settings.shows_docs else []),
+            *([mail.MAILBOX_ROUTES] if mailbox is not None else []),
+        ],
         dependencies=injected(
             {
                 **use_cases,
@@ -89,6 +98,7 @@ def create_app(
                 "metrics": lambda: metrics,
                 "readiness": lambda: readiness,
                 "static_files": lambda: static_files,
+                **({} if mailbox is None else {"mailbox": mailbox}),
             }
         ),
         exception_handlers=EXCEPTION_HANDLERS,

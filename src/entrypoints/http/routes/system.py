@@ -57,17 +57,17 @@ async def metrics_handler(metrics: NamedDependency[Metrics]) -> Response[bytes]:
 
 @get("/", include_in_schema=False)
 async def page_handler(request: Request[Any, Any, Any], static_files: NamedDependency[StaticFiles]) -> Response[Any]:
-    return _file(request, static_files, "index.html")
+    return static_file(request, static_files, "index.html")
 
 
 @get("/static/{name:str}", include_in_schema=False)
 async def static_handler(
     request: Request[Any, Any, Any], name: FromPath[str], static_files: NamedDependency[StaticFiles]
 ) -> Response[Any]:
-    return _file(request, static_files, name)
+    return static_file(request, static_files, name)
 
 
-def _file(request: Request[Any, Any, Any], static_files: StaticFiles, name: str) -> Response[Any]:
+def static_file(request: Request[Any, Any, Any], static_files: StaticFiles, name: str) -> Response[Any]:
     file = static_files.find(name)
     if file is None:
         raise Refused(HTTPStatus.NOT_FOUND, "not_found", "nothing is served at this path")
@@ -79,7 +79,7 @@ def _file(request: Request[Any, Any, Any], static_files: StaticFiles, name: str)
 
 @get("/docs", include_in_schema=False)
 async def docs_handler(request: Request[Any, Any, Any], static_files: NamedDependency[StaticFiles]) -> Response[Any]:
-    return _file(request, static_files, "docs.html")
+    return static_file(request, static_files, "docs.html")
 
 
 @get("/openapi.json", include_in_schema=False)
