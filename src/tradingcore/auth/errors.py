@@ -150,3 +150,8 @@ class LastSignInMethod(RuleViolation):
 
     code = "auth.last_sign_in_method"
     title = "Last way to sign in"
+
+
+class ProposalNotFound(NotFound):
+    code = "auth.proposal_not_found"
+    title = "Proposal not found"
