@@ -81,6 +81,7 @@ _TABLES = (
         network bytea not null,
         ended_at timestamptz,
         end_reason text,
+        unique (id, user_id),
         check ((ended_at is null) = (end_reason is null))
     )
     """,
@@ -89,19 +90,21 @@ _TABLES = (
     """
     create table public.refresh_tokens (
         token_hash bytea primary key check (octet_length(token_hash) = 32),
-        session_id uuid not null references public.sessions on delete cascade,
+        session_id uuid not null,
         user_id uuid not null references public.user_accounts,
         issued_at timestamptz not null,
         expires_at timestamptz not null,
         used_at timestamptz,
         successor_sealed bytea,
         revoked_at timestamptz,
+        -- With the user: a key asks no policy, and would let a token into somebody else's session.
+        foreign key (session_id, user_id) references public.sessions (id, user_id) on delete cascade,
         check ((used_at is null) = (successor_sealed is null))
     )
     """,
     # At most one live token in a session is a constraint, not a hope.
     "create unique index refresh_tokens_live on public.refresh_tokens (session_id) where used_at is null and revoked_at is null",
-    "create index refresh_tokens_session_id on public.refresh_tokens (session_id)",
+    "create index refresh_tokens_session_id on public.refresh_tokens (session_id, user_id)",
     "create index refresh_tokens_user_id on public.refresh_tokens (user_id)",
     """
     create table public.one_time_tokens (
@@ -124,6 +127,7 @@ _TABLES = (
     )
     """,
     "create index rights_changes_changed_at on public.rights_changes (changed_at)",
+    "create index rights_changes_user_id on public.rights_changes (user_id)",
     """
     create table audit.events (
         id uuid primary key,
@@ -168,7 +172,15 @@ _NEWS = (
     """,
 )
 
-_OWNED = ("public.user_accounts", "public.data_keys", "public.sessions", "public.refresh_tokens", "public.one_time_tokens")
+_OWNED = (
+    "public.user_accounts",
+    "public.data_keys",
+    "public.sessions",
+    "public.refresh_tokens",
+    "public.one_time_tokens",
+    "public.rights_changes",
+)
+_NEVER_CHANGED = ("public.data_keys", "public.rights_changes")
 
 
 def _policy(
@@ -215,12 +227,15 @@ _POLICIES = (
     _policy("public.one_time_tokens", "api_reads", "select", using=f"{_MINE} or token_hash = {_in_hand('one_time_hash')}"),
     _policy("public.one_time_tokens", "api_issues", "insert", check=_MINE),
     _policy("public.one_time_tokens", "api_uses", "update", using=_MINE, check=_MINE),
+    _policy("public.rights_changes", "api_notes", "insert", check=_MINE_OR_MANAGED),
+    # A process follows the news on its own behalf, for nobody in particular.
+    _policy("public.rights_changes", "api_follows", "select", using=_IS_PLATFORM),
     # Whoever acts writes about this call and no other, and reads what concerns the own account.
     _policy("audit.events", "api_writes", "insert", check=f"trace_id = {_THIS_REQUEST}"),
     _policy("audit.events", "api_reads", "select", using=f"{_MINE} or {_READS_AUDIT}"),
     _policy("audit.events", "worker_writes", "insert", check=f"trace_id = {_THIS_REQUEST}", role="tc_worker"),
     _policy("audit.events", "worker_reads", "select", using=_IS_PLATFORM, role="tc_worker"),
-    _policy("audit.events", "auditor_reads", "select", using="trace_id is not null", role="tc_audit"),
+    _policy("audit.events", "auditor_reads", "select", using="true", role="tc_audit"),
 )
 
 _GRANTS = (
@@ -228,11 +243,11 @@ _GRANTS = (
     "grant select, insert on audit.events to tc_api, tc_worker",
     "grant select on audit.events to tc_audit",
     "grant insert on public.outbox to tc_api",
-    *(f"grant select, insert, update on {table} to tc_api" for table in _OWNED if table != "public.data_keys"),
+    *(f"grant select, insert, update on {table} to tc_api" for table in _OWNED if table not in _NEVER_CHANGED),
     "grant select, insert, delete on public.data_keys to tc_api",
-    *(f"grant select, insert, update, delete on {table} to tc_worker" for table in _OWNED),
-    "grant select, insert on public.rights_changes to tc_api, tc_worker",
-    "grant delete on public.rights_changes to tc_worker",
+    "grant select, insert on public.rights_changes to tc_api",
+    "grant select, insert, delete on public.rights_changes to tc_worker",
+    *(f"grant select, insert, update, delete on {table} to tc_worker" for table in _OWNED if table != "public.rights_changes"),
 )
 
 

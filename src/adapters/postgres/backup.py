@@ -52,7 +52,7 @@ class ClusterBackups:
         with _scratch_beside(self._cluster.home / "restore") as scratch:
             manifest, dump = await asyncio.to_thread(unpack_archive, file, scratch, frozenset(self._folders))
             async with self._cluster.running() as address:
-                await Migrator(address, self._passwords).prepare()
+                await Migrator(address, self._passwords, owns_server=True).prepare()
                 async with connected(address.in_database("postgres")) as server:
                     await _refuse_others(server, address.database)
                     await self._fill(server, address, dump)
@@ -61,7 +61,7 @@ class ClusterBackups:
         return manifest.revision
 
     async def _write(self, scratch: Path, address: DatabaseAddress) -> None:
-        status = await Migrator(address, self._passwords).status()
+        status = await Migrator(address, self._passwords, owns_server=True).status()
         dump = scratch / "database.dump"
         await self._program("pg_dump", address, "--format=custom", f"--file={dump}", address.database)
         # The dump first: a file that its rows speak of was there before them.

@@ -53,11 +53,15 @@ class Migrator:
     """Runs the revisions in ``migrations`` on one database.
 
     ``administrator`` creates the database, the roles and their grants, and is used by `up` alone; the revisions run as
-    ``tc_migrator``, which becomes ``tc_owner``; everything else connects with its own role.
+    ``tc_migrator``, which becomes ``tc_owner``; everything else connects with its own role. ``owns_server`` says that the server
+    serves nobody else, so that its other databases can be closed too.
     """
 
-    def __init__(self, administrator: DatabaseAddress, passwords: RolePasswords, *, folder: Path | None = None) -> None:
+    def __init__(
+        self, administrator: DatabaseAddress, passwords: RolePasswords, *, folder: Path | None = None, owns_server: bool = False
+    ) -> None:
         self._administrator = administrator
+        self._owns_server = owns_server
         self._passwords = passwords
         self._folder = folder or migrations_folder()
         self._scripts = ScriptDirectory(str(self._folder))
@@ -144,6 +148,8 @@ class Migrator:
                     f"the server is PostgreSQL {server.get_server_version().major}, {_OLDEST_SERVER} or newer is needed"
                 )
             await ensure_roles(server, self._passwords)
+            if self._owns_server:
+                await server.execute("revoke all on database postgres, template1 from public")
             name = self._administrator.database
             if not await server.fetchval("select exists (select from pg_database where datname = $1)", name):
                 quoted = await server.fetchval("select quote_ident($1)", name)

@@ -78,10 +78,7 @@ _REPLAY: Final = text(
     returning pg_notify('{CHANNEL}', '')
     """  # noqa: S608 - a constant
 )
-_STATUS: Final = text(
-    "select (select count(*) from public.outbox) as open, (select count(*) from public.dead_letters) as parked,"
-    " clock_timestamp() - (select committed_at from public.outbox order by sequence limit 1) as oldest_age"
-)
+_STATUS: Final = text("select open, parked, oldest_age from public.outbox_status()")
 _PARKED: Final = text(
     "select id, type, ordering_key, attempts, error, parked_at from public.dead_letters"
     " order by parked_at desc, id desc limit :limit"
@@ -90,7 +87,9 @@ _FORGET: Final = text("delete from public.inbox where handled_at < clock_timesta
 
 
 class PostgresOutbox(Outbox, DeadLetters, Inbox):
-    """The role of ``engine`` is ``tc_system``; one connection of its pool is kept for LISTEN once `wait` was called.
+    """The role of ``engine`` is ``tc_system``, or ``tc_api`` for `status` alone.
+
+    One connection of its pool is kept for LISTEN once `wait` was called.
 
     ``codec`` must know every event that is stored: a claim that meets an unknown one parks it.
     """

@@ -34,6 +34,12 @@ class DatabaseRole(StrEnum):
     AUDIT = "tc_audit"
 
 
+_LARGE_OBJECT_FUNCTIONS: Final = r"""
+    select f.oid::regprocedure::text from pg_proc f
+    where f.pronamespace = 'pg_catalog'::regnamespace and f.proname ~ '^(lo_.*|lo(read|write))$'
+        and has_function_privilege('public', f.oid, 'execute') and pg_has_role(f.proowner, 'usage')
+    """
+
 LOGIN_ROLES: Final = tuple(role for role in DatabaseRole if role is not DatabaseRole.OWNER)
 
 
@@ -121,6 +127,9 @@ async def prepare_database(connection: Any) -> None:
     await connection.execute(f"grant connect on database {name} to {logins}")
     await connection.execute(f"grant connect, create on database {name} to {DatabaseRole.OWNER}")
     await connection.execute(f"alter schema public owner to {DatabaseRole.OWNER}")
+    # Storage beside all tables, which no policy knows. Only a superuser can close it.
+    for (signature,) in await connection.fetch(_LARGE_OBJECT_FUNCTIONS):
+        await connection.execute(f"revoke execute on function {signature} from public")
 
 
 async def assert_safe_role(connection: Any, *, may_bypass: bool = False) -> None:

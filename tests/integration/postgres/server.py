@@ -46,7 +46,7 @@ class TestServer:
         return self.administrator.in_database(_TEMPLATE)
 
     def migrator(self, database: str) -> Migrator:
-        return Migrator(self.administrator.in_database(database), self.passwords)
+        return Migrator(self.administrator.in_database(database), self.passwords, owns_server=True)
 
     async def create_database(self, *, migrated: bool = True) -> TestDatabase:
         """Copy the template (0.1 s), or make an empty database."""

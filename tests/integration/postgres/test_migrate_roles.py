@@ -1,15 +1,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.connect import connected
+from adapters.postgres.engine import transaction
 from adapters.postgres.errors import LoginRefused, SchemaOutdated, ServerMisconfigured, UnsafeRole
 from adapters.postgres.migrate import Migrator
+from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.roles import LOGIN_ROLES, SCHEMAS, DatabaseRole, RolePasswords, assert_safe_role
+from adapters.postgres.unit import NOBODY
+from entrypoints.platform import ProcessKind, running
+from entrypoints.settings import load
 from tests.integration.postgres.server import TestDatabase
+from tradingcore.kernel.codec import EventCodec
+from tradingcore.kernel.errors import PermissionDenied
 
 
 async def test_roles_have_exactly_the_powers_of_the_specification(database: TestDatabase) -> None:
@@ -124,3 +137,59 @@ async def test_password_that_the_server_does_not_accept_is_told_with_the_way_out
     with pytest.raises(LoginRefused, match=r"refuses the login: .*run tradingcore migrate up") as caught:
         await Migrator(database.administrator, wrong).check()
     assert "wrong" not in str(caught.value)
+
+
+@pytest.mark.parametrize("role", [DatabaseRole.API, DatabaseRole.WORKER, DatabaseRole.SYSTEM])
+async def test_serving_role_has_no_storage_beside_the_tables(database: TestDatabase, role: DatabaseRole) -> None:
+    async with connected(database.address(role)) as connection:
+        for statement in (
+            "select lo_create(0)",
+            "select lo_from_bytea(0, 'x')",
+            "create temp table mine ()",
+            "create schema mine",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(statement)
+    for other in ("postgres", "template1"):
+        with pytest.raises(LoginRefused, match="permission denied"):
+            async with connected(database.address(role).in_database(other)):
+                pass
+
+
+async def test_role_that_bypasses_policies_gets_single_columns(database: TestDatabase) -> None:
+    async with connected(database.administrator) as connection:
+        rows = await connection.fetch(
+            "select table_name, privilege_type from information_schema.role_table_grants where grantee = 'tc_system' order by 1, 2"
+        )
+        owned = await connection.fetch(
+            "select distinct table_name from information_schema.column_privileges where grantee = 'tc_system' order by 1"
+        )
+    assert {(row["table_name"], row["privilege_type"]) for row in rows} == {
+        (table, "DELETE") for table in ("outbox", "dead_letters", "inbox")
+    }
+    assert {row["table_name"] for row in owned} == {"outbox", "dead_letters", "inbox"}
+
+
+async def test_api_reads_the_figures_of_the_relay_and_nothing_of_an_event(api_engine: AsyncEngine) -> None:
+    outbox = PostgresOutbox(api_engine, EventCodec(()))
+    assert (await outbox.status()).open == 0
+    with pytest.raises(PermissionDenied):
+        await outbox.claim(limit=1, lease=timedelta(seconds=1))
+    with pytest.raises(PermissionDenied):
+        await outbox.list_parked(limit=1)
+
+
+async def test_api_process_holds_no_connection_that_bypasses_policies(database: TestDatabase) -> None:
+    at, roles = database.administrator, database.server.passwords.file
+    address = f"postgresql://{at.user}:{at.password}@{at.host}:{at.port}/{at.database}"
+    settings = load(flags={"storage": address, "data_dir": roles.parent}).values
+    for kind, expected in ((ProcessKind.API, {"tc_api"}), (ProcessKind.WORKER, {"tc_worker", "tc_system"})):
+        async with running(settings, kind) as platform:
+            engines = platform.container.engine(), platform.container.system_engine()
+            found = {row.name for engine in engines for row in await _who(engine)}
+        assert found == expected
+
+
+async def _who(engine: AsyncEngine) -> Sequence[Any]:
+    async with transaction(engine, NOBODY) as connection:
+        return (await connection.execute(text("select current_user::text as name"))).all()

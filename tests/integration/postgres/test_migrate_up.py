@@ -146,6 +146,10 @@ async def test_revision_that_waits_for_a_busy_table_gives_up(database: TestDatab
 
 async def test_login_that_is_no_administrator_is_told_so(database: TestDatabase, tmp_path: Path) -> None:
     given = dict.fromkeys(DatabaseRole, "x" * 32)
+    async with connected(database.administrator) as connection:
+        await connection.execute("grant connect on database postgres to tc_api")
     migrator = Migrator(database.address(DatabaseRole.API), RolePasswords(tmp_path / "roles.json", given=given))
     with pytest.raises(ServerMisconfigured, match=r"tc_api may not prepare the database .*give the address of an administrator"):
         await migrator.up()
+    async with connected(database.administrator) as connection:
+        await connection.execute("revoke connect on database postgres from tc_api")

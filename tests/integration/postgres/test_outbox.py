@@ -52,12 +52,12 @@ async def test_lost_listening_connection_is_replaced(
 
 
 async def test_event_that_this_version_cannot_read_is_parked_and_holds_nobody_back(
-    outbox: PostgresOutbox, worker_engine: AsyncEngine, system_engine: AsyncEngine
+    outbox: PostgresOutbox, worker_engine: AsyncEngine, database: TestDatabase
 ) -> None:
     await announce(worker_engine)
     await announce(worker_engine, SeriesKey(SymbolCode("AAPL"), Timeframe.H1))
-    async with transaction(system_engine, an_actor()) as connection:
-        await connection.execute(text("update public.outbox set type = 'trading.unheard_of' where ordering_key = 'BTC/USDT:1h'"))
+    async with connected(database.administrator) as administrator:
+        await administrator.execute("update public.outbox set type = 'trading.unheard_of' where ordering_key = 'BTC/USDT:1h'")
     (claimed,) = await outbox.claim(limit=10, lease=LEASE)
     assert claimed.recorded.event.ordering_key == "AAPL:1h"
     (parked,) = await outbox.list_parked(limit=10)

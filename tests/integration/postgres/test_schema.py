@@ -110,8 +110,14 @@ _RIGHTS = {
     },
     "tc_audit": {"audit.events": "select"},
     "tc_system": {
-        "public.outbox": "delete insert select update",
-        "public.dead_letters": "delete insert select",
+        "public.outbox": (
+            "delete insert(committed_at,id,ordering_key,payload,trace_id,type)"
+            " select(attempts,free_at,id,ordering_key,payload,sequence,token,trace_id,type) update(attempts,error,free_at,token)"
+        ),
+        "public.dead_letters": (
+            "delete insert(attempts,error,id,ordering_key,parked_at,payload,trace_id,type)"
+            " select(attempts,error,id,ordering_key,parked_at,payload,trace_id,type)"
+        ),
         "public.inbox": "delete select(handled_at)",
     },
 }

@@ -35,20 +35,30 @@ REFERENCE_DATA: Final[Mapping[str, str]] = {
 }
 """Tables without row-level security."""
 
-DEFINER_FUNCTIONS: Final[Mapping[str, str]] = {}
+OPEN_POLICIES: Final[Mapping[str, str]] = {
+    "auditor_reads on audit.events": "the auditor's role reads the whole trail, and can do nothing else",
+}
+"""Policies that say the same to everybody who has their role."""
+
+DEFINER_FUNCTIONS: Final[Mapping[str, str]] = {
+    "public.outbox_status()": "three numbers about the relay, nothing of an event",
+}
 """Functions that run with the rights of their owner, by signature."""
 
-_RANDOM: Final = "256 random bits: nobody can name one that is not their own"
+_RANDOM: Final = "the hash of random bits: nobody can name one that is not their own"
 
 GLOBAL_KEYS: Final[Mapping[str, str]] = {
     "stream_tickets_pkey": _RANDOM,
+    "throttle_counters_pkey": "the keyed hash of what is counted: a counter is nobody's row",
+    "one_time_tokens_pkey": _RANDOM,
+    "refresh_tokens_pkey": _RANDOM,
+    "refresh_tokens_live": "the session is the user's own: its foreign key carries the user",
+    "user_accounts_address": "an address has one proven owner; use cases answer the same whether it is taken or not",
 }
 """Unique keys of owned tables without the owner, by the index's name: whoever inserts a taken value learns that it is taken."""
 
-COVERT_CHANNELS: Final[Mapping[str, str]] = {
-    "api_keys_user_id_fkey": "the user's own id, or the platform's work",
-}
-"""Foreign keys of owned tables to owned rows, by the constraint's name: whoever refers to a hidden row learns that it exists."""
+COVERT_CHANNELS: Final[Mapping[str, str]] = {}
+"""Foreign keys from owned tables to owned rows without the owner, by name: whoever refers to a hidden row learns that it exists."""
 
 MINOR_FLOORS: Final[Mapping[int, int]] = {15: 14, 16: 10, 17: 6}
 """By major version, the first minor with the fixes of CVE-2023-2455, CVE-2024-10976 and CVE-2025-8713; later majors have them."""

@@ -29,21 +29,26 @@ _GRANTED_PARTITIONS: Final = """
         and acl.grantee <> c.relowner
     group by c.oid
     """
-# A surrogate key, alone and of the type uuid, is drawn at random: nobody hits another's.
+# Nobody hits another's surrogate key: it is drawn at random, or the server counts it.
 _GLOBAL_KEYS: Final = """
     select c.oid::regclass::text as table, i.indexrelid::regclass::text as name, k.relname as index
     from pg_index i join pg_class c on c.oid = i.indrelid join pg_class k on k.oid = i.indexrelid
     where i.indisunique and c.relrowsecurity and c.relnamespace::regnamespace::text = any ($1::text[])
         and not exists (
             select from pg_attribute a where a.attrelid = c.oid and a.attnum = any ((i.indkey::int2[])[0:i.indnkeyatts - 1])
-                and (a.attname = any ($2::text[]) or (i.indisprimary and i.indnkeyatts = 1 and a.atttypid = 'uuid'::regtype))
+                and (a.attname = any ($2::text[]) or (i.indisprimary and i.indnkeyatts = 1
+                    and (a.atttypid = 'uuid'::regtype or a.attidentity = 'a')))
         )
     order by 1, 2
     """
 _HIDDEN_TARGETS: Final = """
     select f.conrelid::regclass::text as table, f.conname as name, f.confrelid::regclass::text as target
     from pg_constraint f join pg_class t on t.oid = f.confrelid join pg_class c on c.oid = f.conrelid
-    where f.contype = 'f' and t.relrowsecurity and c.relnamespace::regnamespace::text = any ($1::text[]) order by 1, 2
+    where f.contype = 'f' and t.relrowsecurity and c.relnamespace::regnamespace::text = any ($1::text[])
+        and not exists (
+            select from pg_attribute a where a.attrelid = c.oid and a.attnum = any (f.conkey) and a.attname = any ($2::text[])
+        )
+    order by 1, 2
     """
 _UNINDEXED_REFERENCES: Final = """
     select f.conrelid::regclass::text as table, f.conname as name from pg_constraint f
@@ -76,7 +81,7 @@ async def partitions_are_not_granted(connection: Any) -> Sequence[Finding]:
 
 async def hidden_rows_cannot_be_felt(connection: Any) -> Sequence[Finding]:
     keys = await connection.fetch(_GLOBAL_KEYS, list(SCHEMAS), sorted(OWNER_COLUMNS))
-    references = await connection.fetch(_HIDDEN_TARGETS, list(SCHEMAS))
+    references = await connection.fetch(_HIDDEN_TARGETS, list(SCHEMAS), sorted(OWNER_COLUMNS))
     return [
         *(
             Finding(row["table"], f"{row['index']} tells that a hidden value is taken: add the owner, or list it with a reason")

@@ -2,7 +2,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import ARRAY, JSON, BigInteger, Column, ForeignKey, Identity, Index, LargeBinary, SmallInteger, Table, Text
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    BigInteger,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy import text as sql
 
 from adapters.postgres.tables.columns import METADATA, moment, text, uuid
@@ -78,6 +92,7 @@ sessions: Final = Table(
     Column("network", LargeBinary, nullable=False),
     moment("ended_at", nullable=True),
     Column("end_reason", Text),
+    UniqueConstraint("id", "user_id"),
     Index("sessions_user_id", "user_id", "created_at", "id"),
     Index("sessions_expires_at", "expires_at"),
     schema="public",
@@ -87,15 +102,16 @@ refresh_tokens: Final = Table(
     "refresh_tokens",
     METADATA,
     Column("token_hash", LargeBinary, primary_key=True),
-    uuid("session_id", ForeignKey("public.sessions.id", ondelete="CASCADE")),
+    uuid("session_id"),
     uuid("user_id", ForeignKey("public.user_accounts.id")),
     moment("issued_at"),
     moment("expires_at"),
     moment("used_at", nullable=True),
     Column("successor_sealed", LargeBinary),
     moment("revoked_at", nullable=True),
+    ForeignKeyConstraint(["session_id", "user_id"], ["public.sessions.id", "public.sessions.user_id"], ondelete="CASCADE"),
     Index("refresh_tokens_live", "session_id", unique=True, postgresql_where=sql("used_at is null and revoked_at is null")),
-    Index("refresh_tokens_session_id", "session_id"),
+    Index("refresh_tokens_session_id", "session_id", "user_id"),
     Index("refresh_tokens_user_id", "user_id"),
     schema="public",
 )
@@ -107,5 +123,6 @@ rights_changes: Final = Table(
     uuid("user_id"),
     moment("changed_at", server_default=sql("clock_timestamp()")),
     Index("rights_changes_changed_at", "changed_at"),
+    Index("rights_changes_user_id", "user_id"),
     schema="public",
 )
