@@ -42,6 +42,7 @@ from tradingcore.processes.when_candle_closed_make_forecast import WhenCandleClo
 from tradingcore.processes.when_candle_closed_publish import WhenCandleClosedPublish
 from tradingcore.processes.when_forecast_made_decide import WhenForecastMadeDecide
 from tradingcore.processes.when_forecast_not_made_decide import WhenForecastNotMadeDecide
+from tradingcore.processes.when_mail_requested_send import WhenMailRequestedSend
 from tradingcore.processes.when_signal_changed_publish import (
     SignalPublisher,
     WhenSeriesWentStalePublish,
@@ -167,7 +168,12 @@ class Container(containers.DeclarativeContainer):
     auth_uow = providers.Selector(
         storage_kind,
         memory=providers.Singleton(lazily("adapters.memory.auth.keys:MemoryAuthUnits"), memory, ids),
-        postgres=providers.Singleton(lazily("adapters.postgres.auth.keys:PostgresAuthUnits"), engine, codec, ids),
+        postgres=providers.Singleton(lazily("adapters.postgres.auth.keys:PostgresAuthUnits"), engine, codec, ids, sealer),
+    )
+    account_lookup = providers.Selector(
+        storage_kind,
+        memory=providers.Singleton(lazily("adapters.memory.auth.accounts:MemoryAccountLookup"), memory),
+        postgres=providers.Singleton(lazily("adapters.postgres.auth.accounts:PostgresAccountLookup"), engine, sealer),
     )
     api_keys = providers.Selector(
         storage_kind,
@@ -304,4 +310,5 @@ class Container(containers.DeclarativeContainer):
         providers.Factory(WhenSignalIssuedPublish, publish_signal=publish_signal),
         providers.Factory(WhenSignalResolvedPublish, publish_signal=publish_signal),
         providers.Factory(WhenSeriesWentStalePublish, publish=publish_to_stream),
+        providers.Factory(WhenMailRequestedSend, sealer=purpose_sealer, send_mail=send_mail),
     )
