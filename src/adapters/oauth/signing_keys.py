@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -66,9 +67,13 @@ def _usable(value: Any) -> SigningKey | None:
     if value.get("kty") not in ("RSA", "EC"):
         return None  # a shared secret is no public key
     try:
-        key = import_key({name: value[name] for name in ("kty", "kid", "alg", "n", "e", "crv", "x", "y") if name in value})
-        if isinstance(key, RSAKey) and key.raw_value.key_size < _FEWEST_RSA_BITS:
+        if value["kty"] == "RSA" and _bits(value["n"]) < _FEWEST_RSA_BITS:
             return None
-        return key if isinstance(key, RSAKey | ECKey) else None
-    except (JoseError, ValueError, TypeError):
+        key = import_key({name: value[name] for name in ("kty", "kid", "alg", "n", "e", "crv", "x", "y") if name in value})
+    except (JoseError, KeyError, ValueError, TypeError):
         return None
+    return key if isinstance(key, RSAKey | ECKey) else None
+
+
+def _bits(number: str) -> int:
+    return int.from_bytes(urlsafe_b64decode(number + "=" * (-len(number) % 4))).bit_length()
