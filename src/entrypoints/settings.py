@@ -229,6 +229,11 @@ class Settings(BaseSettings):
         return "memory" if self.storage == "memory" else "mailbox"
 
     @property
+    def shows_mailbox(self) -> bool:
+        """Whether the API shows mails, with the secrets in them, to whoever asks."""
+        return self.environment is Environment.DEVELOPMENT and self.mail_sender != "smtp"
+
+    @property
     def public_url(self) -> str:
         """Without a slash at the end."""
         host = f"[{self.http.host}]" if ":" in self.http.host else self.http.host

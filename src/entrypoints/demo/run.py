@@ -243,6 +243,8 @@ def _introduce(display: Display, settings: Settings, address: str, token: str) -
     display.say(f"  live page      {address}/")
     display.say(f"  API docs       {address}/docs")
     display.say(f"  stream         {address.replace('http', 'ws', 1)}/api/v1/stream")
+    if settings.shows_mailbox:
+        display.say(f"  mailbox        {address}/dev/mailbox")
     display.say(f"  API key        {token}")
     display.say(f"  data           {settings.data_dir}  (look into it with tradingcore --data-dir ...)")
     display.say("  stop           Ctrl-C")

@@ -23,7 +23,7 @@ from entrypoints.http.stream.hub import Hub
 from entrypoints.http.stream.routes import stream_routes
 from entrypoints.http.wire import ProblemProtocol, QuietSocketProtocol
 from entrypoints.platform import Platform, secret_of
-from entrypoints.settings import ConfigurationError, Environment, Settings
+from entrypoints.settings import ConfigurationError
 from tradingcore import __version__
 from tradingcore.auth.use_cases.authenticate import (
     AuthenticateApiKeyCommand,
@@ -92,7 +92,7 @@ class ApiServer:
             ),
             asyncapi=asyncapi_document(__version__),
             lifespan=[self._hub_running],
-            mailbox=container.mail_sender if _shows_mailbox(settings) else None,
+            mailbox=container.mail_sender if settings.shows_mailbox else None,
         )
 
     async def _authenticate(self, token: str, trace_id: TraceId) -> Actor:
@@ -183,10 +183,6 @@ class _DrainingServer(uvicorn.Server):
         await asyncio.sleep(self._drain_seconds)
         await self._hub.drain()
         await super().shutdown(sockets)
-
-
-def _shows_mailbox(settings: Settings) -> bool:
-    return settings.environment is Environment.DEVELOPMENT and settings.mail_sender != "smtp"
 
 
 def address_of(listener: socket.socket) -> str:

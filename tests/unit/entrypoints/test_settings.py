@@ -180,7 +180,9 @@ def test_api_documents_are_shown_in_development_only_unless_asked_for() -> None:
 def test_mail_goes_to_a_mailbox_in_development_and_to_a_server_elsewhere() -> None:
     assert load().values.mail_sender == "mailbox"
     assert load(flags={"storage": "memory"}).values.mail_sender == "memory"
-    assert load(flags={"environment": "production"}).values.mail_sender == "smtp"
+    assert load().values.shows_mailbox
+    production = load(flags={"environment": "production"}).values
+    assert (production.mail_sender, production.shows_mailbox) == ("smtp", False)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from tradingcore.notifications.model.mail import CATALOGUE, KeptMail
 from tradingcore.notifications.ports import Mailbox
 
 _PAGES: Final = frozenset(form.link for form in CATALOGUE.values() if form.link is not None)
+_OWN_SITE: Final = re.compile(r"^https?://[^/]+(?=/mail/)")
 _LINK: Final = re.compile(r"https?://[^\s<>\"]+")
 # The mail itself: its own styles, and nothing that could run, load or send.
 _MAIL_POLICY: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
@@ -91,8 +92,9 @@ async def _found(mail_id: UUID, mailbox: Mailbox) -> KeptMail:
 def _with_links(text: str) -> str:
     parts, end = [], 0
     for match in _LINK.finditer(text):
-        address = escape(match.group())
-        parts += [escape(text[end : match.start()]), f'<a href="{address}">{address}</a>']
+        # Whatever address the settings name, here the page behind the link is ours.
+        page = escape(_OWN_SITE.sub("", match.group()))
+        parts += [escape(text[end : match.start()]), f'<a href="{page}">{escape(match.group())}</a>']
         end = match.end()
     return "".join([*parts, escape(text[end:])])
 

@@ -84,7 +84,7 @@ async def test_mailbox_lists_mails_and_opens_their_links(world: World, mailbox: 
         messages = (await client.get("/dev/mailbox/messages")).json()
     assert "&lt;b&gt;Hi&lt;/b&gt;" in listed.text
     assert f'href="/dev/mailbox/{mail.id}"' in listed.text
-    assert '<a href="https://app.example/mail/verify-address#token=a&amp;b">' in shown.text
+    assert '<a href="/mail/verify-address#token=a&amp;b">https://app.example/mail/' in shown.text
     assert "&lt;i&gt;" in shown.text
     assert [(one["to"], one["links"]) for one in messages] == [
         ("ana@example.com", ["https://app.example/mail/verify-address#token=a&b"])
