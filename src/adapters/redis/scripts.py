@@ -73,3 +73,34 @@ for _, entry in ipairs(redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', ARGV[2])
 end
 return dropped
 """
+
+# keys: one per bucket; argv: reservation, then (limit, window in microseconds, is in a row, asks for a challenge) per bucket
+# An attempt is a member of the sorted set of each of its buckets, scored by its time.
+RESERVE: Final = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local wait, challenged, free = 0, 0, {}
+for i, key in ipairs(KEYS) do
+  local limit, window = tonumber(ARGV[4 * i - 2]), tonumber(ARGV[4 * i - 1])
+  local in_a_row, asks = ARGV[4 * i] == '1', ARGV[4 * i + 1] == '1'
+  if not in_a_row then
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now - window))
+  end
+  local excess = redis.call('ZCARD', key) - limit
+  if excess < 0 then
+    free[#free + 1] = i
+  elseif asks then
+    challenged = 1
+  else
+    local place = in_a_row and -1 or excess
+    local decisive = tonumber(redis.call('ZRANGE', key, place, place, 'WITHSCORES')[2])
+    wait = math.max(wait, decisive + window - now)
+  end
+end
+if wait > 0 then return {wait, 0} end
+for _, i in ipairs(free) do
+  redis.call('ZADD', KEYS[i], string.format('%.0f', now), ARGV[1])
+  redis.call('PEXPIRE', KEYS[i], math.ceil(ARGV[4 * i - 1] / 1000))
+end
+return {0, challenged}
+"""
