@@ -182,8 +182,8 @@ def _on_core_error(request: Request[Any, Any, Any], error: TradingCoreError) -> 
     problem = problem_of(error, instance=call_of(request.scope).request_id)
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return _on_fault(request, error)
-    retry_after = error.retry_after_seconds if isinstance(error, TooManyAttempts) else None
-    return _answer(request, problem, retry_after=retry_after)
+    # Errors of several categories know when another try may pass.
+    return _answer(request, problem, retry_after=getattr(error, "retry_after_seconds", None))
 
 
 def _on_refusal(request: Request[Any, Any, Any], refused: Refused) -> Response[bytes]:
