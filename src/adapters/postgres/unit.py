@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 from typing import Any, Final, Generic, TypeVar
@@ -122,7 +122,7 @@ U = TypeVar("U", bound=PostgresUnit)
 class PostgresUnits(Generic[U]):
     """Opens units of one context on ``engine``; ``codec`` must know the events that its aggregates announce."""
 
-    unit: type[U]
+    unit: Callable[[AsyncConnection, Actor], U]
 
     def __init__(self, engine: AsyncEngine, codec: EventCodec, ids: IdGenerator) -> None:
         self._engine = engine

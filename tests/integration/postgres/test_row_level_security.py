@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from adapters.postgres.auth.keys import PostgresAuthUnits, PostgresTicketStore
 from adapters.postgres.connect import connected
 from adapters.postgres.engine import transaction
+from tests.integration.postgres.sealing import SEALER
 from tests.integration.postgres.server import TestDatabase
 from tradingcore.kernel.authz import Actor, TraceId
 from tradingcore.kernel.codec import EventCodec
@@ -96,7 +97,7 @@ PROBES = (
 async def engines(
     database: TestDatabase, api_engine: AsyncEngine, worker_engine: AsyncEngine
 ) -> AsyncIterator[Mapping[str, AsyncEngine]]:
-    units = PostgresAuthUnits(worker_engine, EventCodec(()), SequentialIds())
+    units = PostgresAuthUnits(worker_engine, EventCodec(()), SequentialIds(), SEALER)
     async with units(PLATFORM) as unit:
         await unit.api_keys.save(MINE)
         await unit.api_keys.save(THEIRS)

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from adapters.postgres.auth.accounts import PostgresAccountLookup
 from adapters.postgres.auth.keys import PostgresApiKeyLookup, PostgresAuthUnits, PostgresTicketStore
 from adapters.postgres.candles import PostgresCandleStore
 from adapters.postgres.connect import connected
@@ -16,9 +17,11 @@ from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.tables.columns import METADATA
 from adapters.postgres.tables.platform import inbox
 from adapters.postgres.trading import PostgresTradingQueries, PostgresTradingUnits
+from tests.integration.postgres.sealing import SEALER
 from tests.integration.postgres.server import TestDatabase, TestServer, run_apart
 from tradingcore.kernel.codec import EventCodec
 from tradingcore.ml import events as ml_events
+from tradingcore.testing.auth.accounts import AccountLookupContract, AccountUnitOfWorkContract
 from tradingcore.testing.auth.keys import ApiKeyLookupContract, AuthUnitOfWorkContract, TicketStoreContract
 from tradingcore.testing.candles import CandleStoreContract
 from tradingcore.testing.fakes import SequentialIds
@@ -87,7 +90,11 @@ class MlFixtures(PostgresFixtures):
 class AuthFixtures(PostgresFixtures):
     @pytest.fixture
     def units(self, worker_engine: AsyncEngine) -> PostgresAuthUnits:
-        return PostgresAuthUnits(worker_engine, CODEC, SequentialIds())
+        return PostgresAuthUnits(worker_engine, CODEC, SequentialIds(), SEALER)
+
+    @pytest.fixture
+    def units_of_users(self, api_engine: AsyncEngine) -> PostgresAuthUnits:
+        return PostgresAuthUnits(api_engine, CODEC, SequentialIds(), SEALER)
 
 
 class TestPostgresTradingUnits(TradingFixtures, TradingUnitOfWorkContract):
@@ -111,9 +118,17 @@ class TestPostgresMlQueries(MlFixtures, MlQueriesContract):
 
 
 class TestPostgresAuthUnits(AuthFixtures, AuthUnitOfWorkContract):
-    @pytest.fixture
-    def units_of_users(self, api_engine: AsyncEngine) -> PostgresAuthUnits:
-        return PostgresAuthUnits(api_engine, CODEC, SequentialIds())
+    pass
+
+
+class TestPostgresAccountUnits(AuthFixtures, AccountUnitOfWorkContract):
+    pass
+
+
+class TestPostgresAccountLookup(AuthFixtures, AccountLookupContract):
+    @pytest.fixture(params=["api", "worker"])
+    def lookup(self, request: pytest.FixtureRequest, api_engine: AsyncEngine, worker_engine: AsyncEngine) -> PostgresAccountLookup:
+        return PostgresAccountLookup(api_engine if request.param == "api" else worker_engine, SEALER)
 
 
 class TestPostgresApiKeyLookup(AuthFixtures, ApiKeyLookupContract):

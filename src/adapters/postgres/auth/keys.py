@@ -2,13 +2,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 from sqlalchemy import Select, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from adapters.postgres.auth.accounts import PostgresAccountRepository, PostgresOneTimeTokens
+from adapters.postgres.auth.data_keys import DataKeys
+from adapters.postgres.auth.factors import PostgresBackupCodes, PostgresChallenges, PostgresTotpFactors, PostgresTrustedDevices
 from adapters.postgres.engine import transaction
 from adapters.postgres.rows.auth.keys import actor_from_json, actor_to_json, api_key_from_row, api_key_to_row, user_to_row
 from adapters.postgres.tables.auth.keys import api_keys, service_users, stream_tickets
@@ -17,8 +20,11 @@ from tradingcore.auth.errors import ApiKeyNotFound
 from tradingcore.auth.ids import ApiKeyId
 from tradingcore.auth.model.api_key import ApiKey
 from tradingcore.auth.ports.keys import ApiKeyLookup, ApiKeyRepository, AuthUnitOfWork, TicketStore
+from tradingcore.auth.ports.sealing import Sealer
 from tradingcore.kernel.authz import Actor, Permission
+from tradingcore.kernel.codec import EventCodec
 from tradingcore.kernel.errors import StaleVersion
+from tradingcore.kernel.ports import IdGenerator
 
 _KEYS: Final[Select[Any]] = select(
     api_keys,
@@ -68,6 +74,38 @@ class PostgresApiKeyRepository(ApiKeyRepository):
 
 
 class PostgresAuthUnit(PostgresUnit, AuthUnitOfWork):
+    def __init__(self, connection: AsyncConnection, actor: Actor, *, sealer: Sealer) -> None:
+        super().__init__(connection, actor)
+        self._sealer = sealer
+
+    @cached_property
+    def data_keys(self) -> DataKeys:
+        return DataKeys(self.connection, self._sealer)
+
+    @cached_property
+    def accounts(self) -> PostgresAccountRepository:
+        return PostgresAccountRepository(self, self.data_keys, self._sealer)
+
+    @cached_property
+    def one_time_tokens(self) -> PostgresOneTimeTokens:
+        return PostgresOneTimeTokens(self, self.data_keys, self._sealer)
+
+    @cached_property
+    def totp_factors(self) -> PostgresTotpFactors:
+        return PostgresTotpFactors(self, self.data_keys, self._sealer)
+
+    @cached_property
+    def backup_codes(self) -> PostgresBackupCodes:
+        return PostgresBackupCodes(self)
+
+    @cached_property
+    def challenges(self) -> PostgresChallenges:
+        return PostgresChallenges(self)
+
+    @cached_property
+    def trusted_devices(self) -> PostgresTrustedDevices:
+        return PostgresTrustedDevices(self)
+
     @cached_property
     def api_keys(self) -> PostgresApiKeyRepository:
         return PostgresApiKeyRepository(self)
@@ -76,7 +114,9 @@ class PostgresAuthUnit(PostgresUnit, AuthUnitOfWork):
 class PostgresAuthUnits(PostgresUnits[PostgresAuthUnit]):
     """A `UnitOfWorkFactory` of `AuthUnitOfWork`: ``tc_api`` for users, ``tc_worker`` for operators and the system."""
 
-    unit = PostgresAuthUnit
+    def __init__(self, engine: AsyncEngine, codec: EventCodec, ids: IdGenerator, sealer: Sealer) -> None:
+        super().__init__(engine, codec, ids)
+        self.unit = partial(PostgresAuthUnit, sealer=sealer)
 
 
 class PostgresApiKeyLookup(ApiKeyLookup):

@@ -28,7 +28,8 @@ class AccountRepository(Protocol):
     async def save(self, account: UserAccount) -> UserAccount:
         """Insert or update; the first save makes the owner's data key. Raises `StaleVersion`.
 
-        Raises `AddressTaken` when another account has proven the same address.
+        Raises `AddressTaken` when another account has proven the same address, and `AccountNotFound` for another user's account.
+        After an error leave the unit.
         """
 
 
@@ -42,7 +43,7 @@ class OneTimeTokens(Protocol):
 
     @abstractmethod
     async def consume(self, token_hash: bytes, purpose: TokenPurpose, *, at: datetime) -> OneTimeToken | None:
-        """Use it up in one statement: of concurrent callers one gets it.
+        """Use it up in one statement: of concurrent callers one gets it, the others nothing or `StaleVersion` when their unit ends.
 
         ``None`` for one that is unknown, of another purpose, expired, used or void.
         """

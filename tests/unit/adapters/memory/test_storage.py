@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from adapters.memory.auth.accounts import MemoryAccountLookup
 from adapters.memory.auth.keys import MemoryApiKeyLookup, MemoryAuthUnits, MemoryTicketStore
 from adapters.memory.blobs import MemoryBlobStore
 from adapters.memory.candles import MemoryCandleStore
@@ -13,6 +14,7 @@ from adapters.memory.database import MemoryDatabase
 from adapters.memory.ml import MemoryMlQueries, MemoryMlUnits
 from adapters.memory.outbox import MemoryOutbox
 from adapters.memory.trading import MemoryTradingQueries, MemoryTradingUnits
+from tradingcore.testing.auth.accounts import AccountLookupContract, AccountUnitOfWorkContract
 from tradingcore.testing.auth.keys import ApiKeyLookupContract, AuthUnitOfWorkContract, TicketStoreContract
 from tradingcore.testing.candles import CandleStoreContract
 from tradingcore.testing.fakes import FakeClock, SequentialIds
@@ -95,6 +97,16 @@ class TestMemoryBlobStore(BlobStoreContract):
 
 class TestMemoryAuthUnits(AuthFixtures, AuthUnitOfWorkContract):
     pass
+
+
+class TestMemoryAccountUnits(AuthFixtures, AccountUnitOfWorkContract):
+    pass
+
+
+class TestMemoryAccountLookup(AuthFixtures, AccountLookupContract):
+    @pytest.fixture
+    def lookup(self, database: MemoryDatabase) -> MemoryAccountLookup:
+        return MemoryAccountLookup(database)
 
 
 class TestMemoryApiKeyLookup(AuthFixtures, ApiKeyLookupContract):
