@@ -50,6 +50,8 @@ _RANDOM: Final = "the hash of random bits: nobody can name one that is not their
 GLOBAL_KEYS: Final[Mapping[str, str]] = {
     "stream_tickets_pkey": _RANDOM,
     "throttle_counters_pkey": "the keyed hash of what is counted: a counter is nobody's row",
+    "challenges_token_hash_key": _RANDOM,
+    "trusted_devices_token_hash_key": _RANDOM,
     "one_time_tokens_pkey": _RANDOM,
     "refresh_tokens_pkey": _RANDOM,
     "refresh_tokens_live": "the session is the user's own: its foreign key carries the user",
