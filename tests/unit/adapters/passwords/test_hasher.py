@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Iterator
 from threading import Event
-from time import perf_counter
+from time import perf_counter, sleep
 
 import bcrypt
 import pytest
@@ -74,12 +74,21 @@ class TestChangeOfScheme(PasswordHasherContract):
         hasher.close()
 
 
+class SlowScheme(BcryptScheme):
+    __slots__ = ()
+
+    def matches(self, password: str, encoded: str) -> bool:
+        sleep(0.05)
+        return super().matches(password, encoded)
+
+
+@asvs("15.2.2")
 class TestQueue(BoundedPasswordHasherContract):
     capacity = 6
 
     @pytest.fixture
     def full_hasher(self) -> Iterator[PasswordHasher]:
-        hasher = ThreadedPasswordHasher(a_bcrypt_scheme(cost=6), threads=2, queue=4)
+        hasher = ThreadedPasswordHasher(SlowScheme(PEPPER, cost=4), threads=2, queue=4)
         yield hasher
         hasher.close()
 
