@@ -17,7 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from adapters.postgres.address import DatabaseAddress
 from adapters.postgres.errors import ServerUnavailable, StorageFault, StorageFull
 from tradingcore.kernel.authz import Actor, Cause
-from tradingcore.kernel.errors import AlreadyHandled, Conflict, PermissionDenied, StaleVersion, TradingCoreError, Unavailable
+from tradingcore.kernel.errors import (
+    AlreadyHandled,
+    Conflict,
+    PermissionDenied,
+    StaleVersion,
+    TradingCoreError,
+    Unavailable,
+    WriteWhileReading,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +99,9 @@ def _refuse_dead(connection: Any, _record: object, _proxy: object) -> None:
 async def statements(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Run each statement of the block as a transaction of its own, in one round trip: for rows that have no owner.
 
-    Nobody in particular calls. After any error the connection is thrown away, because nobody knows what it still holds.
+    Nobody in particular calls: row-level security shows nothing. As ``tc_api`` nothing can be written this way, because sessions
+    of that role only read unless `transaction` says otherwise; the platform's own roles can. After any error the connection is
+    thrown away, because nobody knows what it still holds.
     """
     with translated():
         connection = await engine.connect()
@@ -116,7 +126,7 @@ async def fetch(engine: AsyncEngine, statement: str, *values: Any) -> Sequence[A
 
 @asynccontextmanager
 async def transaction(engine: AsyncEngine, actor: Actor, *, read_only: bool = False) -> AsyncIterator[AsyncConnection]:
-    """Run the block in one transaction, as ``actor``.
+    """Run the block in one transaction, as ``actor``; read-only as well where the actor is reading.
 
     The context that row-level security reads (``app.user_id``, ``app.roles``, ``app.scopes``, ``app.request_id``) is set together
     with the beginning and ends with the transaction; what is unknown is an empty string. So is the cause of ``actor`` recorded:
@@ -124,7 +134,7 @@ async def transaction(engine: AsyncEngine, actor: Actor, *, read_only: bool = Fa
     cancellation or a fault of the driver the connection is thrown away, because nobody knows what it still holds. Errors of the
     driver leave as kernel errors.
     """
-    beginning = _beginning(actor, read_only=read_only)
+    beginning = _beginning(actor, read_only=read_only or actor.is_reading)
     with translated():
         connection, last = await _begin(engine, beginning)
     is_sound = False
@@ -180,6 +190,8 @@ def _kernel_error(error: Any, stale: str | None) -> TradingCoreError:
             return ServerUnavailable("the database took too long and the call was given up: try again shortly")
         case _, "55P03":
             return ServerUnavailable("the rows are locked by somebody else for too long: try again shortly")
+        case _, "25006":
+            return WriteWhileReading("a call that only reads tried to write, nothing was written")
         case _, "42501":
             return PermissionDenied("the database refuses this to the caller")
         case ("08" | "53" | "57" | "58", _) | (_, "25P03"):
@@ -198,7 +210,8 @@ def _beginning(actor: Actor, *, read_only: bool) -> str:
         "request_id": actor.trace_id,
     }
     settings = ", ".join(f"set_config('app.{name}', {_literal(value)}, true)" for name, value in context.items())
-    script = f"begin{' read only' if read_only else ''}; select {settings}"
+    # Said either way: sessions of tc_api only read unless told otherwise.
+    script = f"begin read {'only' if read_only else 'write'}; select {settings}"
     if actor.cause is not None:
         cause = f"{_literal(actor.cause.handler)}, {_literal(str(actor.cause.event_id))}"
         script += f"; insert into public.inbox (handler, event_id) values ({cause}) on conflict do nothing"  # noqa: S608 - literals

@@ -113,6 +113,8 @@ async def ensure_roles(connection: Any, passwords: RolePasswords) -> None:
             await connection.execute(f"alter role {role} nosuperuser")
         if login:
             await connection.execute(f"alter role {role} password '{scram_verifier(known[role])}'")
+    # A statement outside of a transaction of ours can only read.
+    await connection.execute(f"alter role {DatabaseRole.API} set default_transaction_read_only = on")
     await connection.execute(f"grant {DatabaseRole.OWNER} to {DatabaseRole.MIGRATOR}")
     if not await connection.fetchval("select rolsuper from pg_roles where rolname = current_user"):
         # Only who may become the owner can hand a schema to it.

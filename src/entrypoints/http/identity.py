@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from litestar import Request
 from litestar.types import ASGIApp, Receive, Send
 
-from entrypoints.http.openapi import is_open
+from entrypoints.http.openapi import is_open, only_reads
 from entrypoints.http.trace import call_of
 from tradingcore.auth.errors import CredentialRefused
 from tradingcore.kernel.authz import Actor, TraceId
@@ -29,7 +30,8 @@ class Identify:
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scope["user"] = await self._actor_of(scope)
+            actor = await self._actor_of(scope)
+            scope["user"] = replace(actor, is_reading=True) if only_reads(scope["route_handler"], scope["method"]) else actor
         await self._app(scope, receive, send)
 
     async def _actor_of(self, scope: Any) -> Actor:

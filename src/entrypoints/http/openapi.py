@@ -56,13 +56,17 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notes:
-    """What the signature of a handler does not say. ``raises`` are errors beyond those of every operation."""
+    """What the signature of a handler does not say. ``raises`` are errors beyond those of every operation.
+
+    A GET only reads, and the storage holds it to that, unless it ``writes``.
+    """
 
     raises: tuple[type[TradingCoreError], ...] = ()
     alternative: Alternative | None = None
     is_cacheable: bool = False
     is_open: bool = False
     may_be_unready: bool = False
+    writes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +81,12 @@ def is_open(handler: Any) -> bool:
     """Whether anybody may call the handler, which it must say itself: the others ask for a credential before anything else."""
     notes: Notes = handler.opt.get(_NOTES, Notes())
     return notes.is_open
+
+
+def only_reads(handler: Any, method: str) -> bool:
+    """Whether a call of the handler must change nothing."""
+    notes: Notes = handler.opt.get(_NOTES, Notes())
+    return method in ("GET", "HEAD") and not notes.writes
 
 
 def described(**notes: Any) -> dict[str, Notes]:

@@ -105,6 +105,13 @@ class TooManyAttempts(TradingCoreError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class WriteWhileReading(TradingCoreError):
+    """A call that said it only reads tried to write: a bug of ours, nothing was written."""
+
+    code = "write_while_reading"
+    title = "Internal error"
+
+
 class Unavailable(TradingCoreError):
     """A dependency cannot be reached now; the same call may succeed later."""
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -11,15 +12,16 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from adapters.postgres.engine import statements, transaction
+from adapters.postgres.engine import fetch, statements, transaction
 from adapters.postgres.errors import StorageFault
 from adapters.postgres.roles import DatabaseRole
 from tests.integration.postgres.server import TestDatabase
 from tradingcore.kernel.authz import Actor, Plan, Role, TraceId, UserId
-from tradingcore.kernel.errors import NotFound
+from tradingcore.kernel.errors import NotFound, WriteWhileReading
 
 _USER = UserId(UUID("01890000-0000-7000-8000-000000000001"))
 _NAMES = ("app.user_id", "app.roles", "app.scopes", "app.request_id")
+_BEAT = "update heartbeat set beaten_at = now()"
 _READ = text("select " + ", ".join(f"current_setting('{name}', true)" for name in _NAMES))
 
 
@@ -105,14 +107,6 @@ async def test_clean_exit_commits_and_an_error_rolls_back(api_engine: AsyncEngin
         assert await connection.scalar(read) == 2001
 
 
-async def test_read_only_transaction_cannot_write_and_the_next_one_can(narrow_engine: AsyncEngine) -> None:
-    beat = text("update heartbeat set beaten_at = now()")
-    async with transaction(narrow_engine, a_trader(), read_only=True) as connection:
-        assert await connection.scalar(text("show transaction_read_only")) == "on"
-    async with transaction(narrow_engine, a_trader()) as connection:
-        await connection.execute(beat)
-
-
 async def test_names_with_quotes_are_text_and_nothing_else(api_engine: AsyncEngine) -> None:
     trace_id = TraceId("it''s \\' ; select 1 / 0; --")
     async with transaction(api_engine, Actor.anonymous(trace_id)) as connection:
@@ -131,7 +125,24 @@ async def test_caught_error_of_a_statement_does_not_pass_for_a_commit(api_engine
 
 
 async def test_statement_outside_of_a_transaction_is_one_of_its_own(narrow_engine: AsyncEngine) -> None:
-    first, second = text("select pg_current_xact_id()"), text("select pg_current_xact_id_if_assigned()")
+    begun = text("select now()")
     async with statements(narrow_engine) as connection:
-        assert await connection.scalar(first) is not None
-        assert await connection.scalar(second) is None
+        assert await connection.scalar(begun) < await connection.scalar(begun)
+
+
+@pytest.mark.parametrize("caller", [a_trader(), replace(a_trader(), is_reading=True)])
+async def test_reading_transaction_cannot_write(narrow_engine: AsyncEngine, caller: Actor) -> None:
+    for statement in (_BEAT, "create temporary table note ()", "select * from heartbeat for update"):
+        with pytest.raises(WriteWhileReading):
+            async with transaction(narrow_engine, caller, read_only=not caller.is_reading) as connection:
+                await connection.execute(text(statement))
+    async with transaction(narrow_engine, a_trader()) as connection:
+        await connection.execute(text(_BEAT))
+
+
+async def test_nothing_can_be_written_outside_of_a_transaction(narrow_engine: AsyncEngine) -> None:
+    with pytest.raises(WriteWhileReading):
+        await fetch(narrow_engine, _BEAT)
+    with pytest.raises(WriteWhileReading):
+        async with statements(narrow_engine) as connection:
+            await connection.execute(text(_BEAT))
