@@ -1,4 +1,4 @@
-"""What happens to accounts. All of it is audited; none of it carries personal data."""
+"""What happens to accounts. Acts are audited; nothing here carries personal data that is not sealed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 from uuid import UUID
 
 from tradingcore.auth.model.challenge import ChallengePurpose, FactorKind
+from tradingcore.auth.model.one_time_token import TokenPurpose
 from tradingcore.auth.model.session import AuthMethod, EndReason
 from tradingcore.kernel.aggregate import AuditedEvent, DomainEvent
 from tradingcore.kernel.authz import Plan, Role
@@ -41,6 +42,26 @@ class PasswordChanged(AuditedEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountClosed(AuditedEvent):
     type: ClassVar[str] = "auth.account_closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountFrozen(AuditedEvent):
+    type: ClassVar[str] = "auth.account_frozen"
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountUnfrozen(AuditedEvent):
+    type: ClassVar[str] = "auth.account_unfrozen"
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenMailed(AuditedEvent):
+    """A secret that works once is on its way to the owner of an address."""
+
+    type: ClassVar[str] = "auth.token_mailed"
+    purpose: TokenPurpose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +147,65 @@ class DeviceTrustEnded(AuditedEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SealedRequest(DomainEvent):
+    """Something that somebody asks about an address. ``sealed`` holds what was asked, encrypted.
+
+    It is answered later and by mail: whoever asks gets the same answer, after the same work, whatever is known of the address.
+    """
+
+    request_id: UUID
+    sealed: str
+
+    @property
+    def ordering_key(self) -> str:
+        return f"request:{self.request_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationRequested(SealedRequest):
+    type: ClassVar[str] = "auth.registration_requested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationRequested(SealedRequest):
+    type: ClassVar[str] = "auth.verification_requested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordResetRequested(SealedRequest):
+    type: ClassVar[str] = "auth.password_reset_requested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressChangeRequested(SealedRequest):
+    type: ClassVar[str] = "auth.address_change_requested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneProofStarted(AuditedEvent):
+    """A code was asked for; ``region`` is the country of the number."""
+
+    type: ClassVar[str] = "auth.phone_proof_started"
+    proof_id: UUID
+    channel: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneProven(AuditedEvent):
+    """A number was confirmed, in place of an earlier one if there was one."""
+
+    type: ClassVar[str] = "auth.phone_proven"
+    proof_id: UUID
+    region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneRemoved(AuditedEvent):
+    type: ClassVar[str] = "auth.phone_removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MailRequested(DomainEvent):
     """A mail to send. ``sealed`` holds recipient, locale and values, encrypted; the template ``none`` is thrown away.
 
@@ -148,6 +228,9 @@ EVENTS: Final[tuple[type[DomainEvent], ...]] = (
     AddressChanged,
     PasswordChanged,
     AccountClosed,
+    AccountFrozen,
+    AccountUnfrozen,
+    TokenMailed,
     RightsChanged,
     SignedIn,
     SignInRefused,
@@ -159,5 +242,12 @@ EVENTS: Final[tuple[type[DomainEvent], ...]] = (
     BackupCodesReplaced,
     DeviceTrusted,
     DeviceTrustEnded,
+    RegistrationRequested,
+    VerificationRequested,
+    PasswordResetRequested,
+    AddressChangeRequested,
+    PhoneProofStarted,
+    PhoneProven,
+    PhoneRemoved,
     MailRequested,
 )

@@ -7,13 +7,32 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from tradingcore.auth.errors import AccountDisabled
+from tradingcore.auth.events import (
+    AccountClosed,
+    AccountFrozen,
+    AccountRegistered,
+    AccountUnfrozen,
+    AddressChanged,
+    AddressVerified,
+    PasswordChanged,
+    RightsChanged,
+)
 from tradingcore.auth.model.email_address import EmailAddress
 from tradingcore.auth.model.password import PasswordHash
 from tradingcore.kernel.aggregate import Aggregate
 from tradingcore.kernel.authz import Plan, Role, UserId
+from tradingcore.kernel.errors import InvalidInput
 
 FIRST_ROLE: Final = Role.INVESTOR
 STAFF: Final = frozenset({Role.ADMIN, Role.SUPERADMIN})
+
+
+class AccountKind(StrEnum):
+    """``service``: acts through API keys only; it has neither address nor password."""
+
+    PERSON = "person"
+    SERVICE = "service"
 
 
 class AccountStatus(StrEnum):
@@ -64,6 +83,7 @@ class UserAccount(Aggregate):
     created_at: datetime
     verified_at: datetime | None = None
     closed_at: datetime | None = None
+    kind: AccountKind = AccountKind.PERSON
 
     @property
     def is_verified(self) -> bool:
@@ -81,3 +101,99 @@ class UserAccount(Aggregate):
     def with_new_rights(self) -> UserAccount:
         """Make every access token that was issued so far worthless: after a change of password, factor, role, plan or status."""
         return replace(self, rights_version=self.rights_version + 1)
+
+    @classmethod
+    def register(
+        cls,
+        *,
+        id: UserId,  # noqa: A002 - the field's name
+        email: EmailAddress | None,
+        password: PasswordHash | None,
+        profile: Profile,
+        at: datetime,
+        roles: frozenset[Role] = frozenset({FIRST_ROLE}),
+        plan: Plan = Plan.FREE,
+    ) -> UserAccount:
+        """A new account. Nobody has proven its address; one without an address has nothing to prove later either."""
+        account = cls(
+            id=id,
+            status=AccountStatus.UNVERIFIED,
+            email=email,
+            password=password,
+            password_changed_at=None if password is None else at,
+            roles=roles,
+            plan=plan,
+            profile=profile,
+            rights_version=1,
+            created_at=at,
+        )
+        return account.announcing(AccountRegistered(occurred_at=at, user_id=id))
+
+    def verified(self, *, at: datetime) -> UserAccount:
+        """The present address is proven. Doing it again changes nothing."""
+        if self.is_verified or self.email is None or self.status is AccountStatus.CLOSED:
+            return self
+        return self._proven(self.email, at).announcing(AddressVerified(occurred_at=at, user_id=self.id))
+
+    def with_address(self, email: EmailAddress, *, at: datetime, is_undone: bool = False) -> UserAccount:
+        """Another address, which was proven just now. Raises `AccountDisabled` for a closed account."""
+        if self.status is AccountStatus.CLOSED:
+            raise AccountDisabled("this account is closed")
+        return self._proven(email, at).announcing(AddressChanged(occurred_at=at, user_id=self.id, is_undone=is_undone))
+
+    def _proven(self, email: EmailAddress, at: datetime) -> UserAccount:
+        status = AccountStatus.ACTIVE if self.status is AccountStatus.UNVERIFIED else self.status
+        return replace(self, email=email, verified_at=at, status=status).with_new_rights()
+
+    def with_password(self, password: PasswordHash, *, at: datetime, is_reset: bool = False) -> UserAccount:
+        """Another password, chosen by the owner."""
+        changed = replace(self, password=password, password_changed_at=at).with_new_rights()
+        return changed.announcing(PasswordChanged(occurred_at=at, user_id=self.id, is_reset=is_reset))
+
+    def with_better_hash(self, password: PasswordHash) -> UserAccount:
+        """The same password, hashed as it is done today: nothing changes for anybody."""
+        return replace(self, password=password)
+
+    def with_profile(self, profile: Profile) -> UserAccount:
+        return replace(self, profile=profile)
+
+    def with_rights(self, *, roles: frozenset[Role], plan: Plan, by: str, at: datetime) -> UserAccount:
+        """Raises `InvalidInput` for no role at all: freeze an account instead."""
+        if not roles:
+            raise InvalidInput("an account has at least one role; freeze it if its owner shall do nothing")
+        if (roles, plan) == (self.roles, self.plan):
+            return self
+        changed = replace(self, roles=roles, plan=plan).with_new_rights()
+        return changed.announcing(RightsChanged(occurred_at=at, user_id=self.id, roles=tuple(sorted(roles)), plan=plan, by=by))
+
+    def frozen(self, *, by: str, at: datetime) -> UserAccount:
+        """Suspended until `unfrozen`. Raises `AccountDisabled` for a closed account."""
+        if self.status is AccountStatus.CLOSED:
+            raise AccountDisabled("this account is closed")
+        if self.status is AccountStatus.FROZEN:
+            return self
+        changed = replace(self, status=AccountStatus.FROZEN).with_new_rights()
+        return changed.announcing(AccountFrozen(occurred_at=at, user_id=self.id, by=by))
+
+    def unfrozen(self, *, by: str, at: datetime) -> UserAccount:
+        if self.status is not AccountStatus.FROZEN:
+            return self
+        # Without an address there is nothing that could be unproven.
+        is_open = self.is_verified or self.email is None
+        changed = replace(self, status=AccountStatus.ACTIVE if is_open else AccountStatus.UNVERIFIED).with_new_rights()
+        return changed.announcing(AccountUnfrozen(occurred_at=at, user_id=self.id, by=by))
+
+    def closed(self, *, at: datetime) -> UserAccount:
+        """Ended for good: nothing personal stays here, and the address is free for a new account."""
+        if self.status is AccountStatus.CLOSED:
+            return self
+        changed = replace(
+            self,
+            status=AccountStatus.CLOSED,
+            email=None,
+            verified_at=None,
+            password=None,
+            profile=Profile(locale=self.profile.locale),
+            closed_at=at,
+        )
+        return changed.with_new_rights().announcing(AccountClosed(occurred_at=at, user_id=self.id))

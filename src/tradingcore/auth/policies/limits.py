@@ -83,8 +83,9 @@ class AttemptPolicy:
     def reset_mail(self, *, account: str) -> tuple[AttemptKey, ...]:
         return self._of(RESET_MAIL, account), self._of(RESET_MAIL_PER_DAY, account)
 
-    def verification_mail(self, *, user_id: UserId) -> tuple[AttemptKey, ...]:
-        return (self._of(VERIFICATION_MAIL, str(user_id)),)
+    def verification_mail(self, *, account: str) -> tuple[AttemptKey, ...]:
+        """By address, like everything that fills somebody's mailbox: new accounts with it cost nothing."""
+        return (self._of(VERIFICATION_MAIL, account),)
 
     def _of(self, bucket: Bucket, *parts: str) -> AttemptKey:
         return AttemptKey.of(bucket, *parts, key=self.key)

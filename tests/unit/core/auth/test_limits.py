@@ -144,7 +144,7 @@ async def test_a_right_code_costs_nothing(attempts: Attempts) -> None:
 @asvs("2.4.1")
 async def test_accounts_and_mails_are_asked_for_with_measure(attempts: Attempts) -> None:
     assert (await attempts.failing(POLICY.registration(network=HOME), 12)).count("taken") == 10
-    assert (await attempts.failing(POLICY.verification_mail(user_id=USER), 9)).count("taken") == 3
+    assert (await attempts.failing(POLICY.verification_mail(account="ana@example.org"), 9)).count("taken") == 3
     reset = POLICY.reset_mail(account="ada@example.com")
     assert await attempts.failing(reset, 2) == ["taken", "refused"]
     taken = 1
