@@ -11,13 +11,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 from uuid import UUID
 
+from adapters.memory.rights_log import RightsLog
 from adapters.memory.table import A, K, Kept, Staged, Table
-from tradingcore.auth.ids import ApiKeyId, ChallengeId, TrustedDeviceId
+from tradingcore.auth.ids import ApiKeyId, ChallengeId, SessionId, TrustedDeviceId
 from tradingcore.auth.model.account import UserAccount
 from tradingcore.auth.model.api_key import ApiKey
 from tradingcore.auth.model.backup_code import BackupCode
 from tradingcore.auth.model.challenge import Challenge
 from tradingcore.auth.model.one_time_token import OneTimeToken
+from tradingcore.auth.model.session import RefreshToken, Session
 from tradingcore.auth.model.totp import TotpFactor
 from tradingcore.auth.model.trusted_device import TrustedDevice
 from tradingcore.kernel.aggregate import AuditedEvent, DomainEvent, RecordedEvent
@@ -108,6 +110,23 @@ class MailedToken:
     used_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class IssuedRefreshToken:
+    token: RefreshToken
+    used_at: datetime | None = None
+    sealed_successor: bytes | None = None
+    revoked_at: datetime | None = None
+
+    def is_live(self, at: datetime) -> bool:
+        return self.used_at is None and self.revoked_at is None and at < self.token.expires_at
+
+
+def live_of(row: Kept[IssuedRefreshToken]) -> Hashable:
+    """What at most one live token has; used and revoked ones stand for themselves."""
+    issued = row.value
+    return issued.token.session_id if issued.used_at is None and issued.revoked_at is None else issued.token.token_hash
+
+
 def proven_address(account: UserAccount) -> Hashable:
     """What no two accounts share; accounts that have proven no address stand for themselves."""
     return account.email.comparable if account.email is not None and account.is_verified else account.id
@@ -181,6 +200,17 @@ class MemoryDatabase:
             "mailed token", lambda row: row.value.token.token_hash, group=lambda row: row.value.token.user_id
         )
     )
+    sessions: Table[SessionId, Session] = field(
+        default_factory=lambda: Table("session", lambda row: row.id, group=lambda row: row.user_id)
+    )
+    refresh_tokens: Table[bytes, Kept[IssuedRefreshToken]] = field(
+        default_factory=lambda: Table(
+            "refresh token",
+            lambda row: row.value.token.token_hash,
+            unique=live_of,
+            group=lambda row: row.value.token.session_id,
+        )
+    )
     totp_factors: Table[UserId, Kept[EnrolledTotp]] = field(
         default_factory=lambda: Table("authenticator", lambda row: row.value.factor.user_id)
     )
@@ -214,6 +244,13 @@ class MemoryDatabase:
     outbox: OutboxRows = field(default_factory=OutboxRows)
     causes: dict[tuple[str, int], datetime] = field(default_factory=dict)
     """(handler, event id as a number, which hashes quicker) to when it was recorded, oldest first."""
+    rights: RightsLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rights = RightsLog(self.clock)
+        self.user_accounts.on_update = self.rights.account_changed
+        self.sessions.on_update = self.rights.session_changed
+        self.api_keys.on_update = self.rights.key_changed
 
 
 class MemoryUnit:

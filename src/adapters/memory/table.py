@@ -27,10 +27,11 @@ class Kept(Aggregate, Generic[V]):
 class Table(Generic[K, A]):
     """Rows of one kind by key. ``unique`` is a second key, ``group`` files rows for a look-up.
 
-    ``listed_at`` puts the rows of a list in order; keys, which then are ids, break ties.
+    ``listed_at`` puts the rows of a list in order; keys, which then are ids, break ties. ``on_update`` is told of every row that
+    replaces another.
     """
 
-    __slots__ = ("_ordered", "group", "groups", "key", "listed_at", "name", "rows", "unique", "unique_rows")
+    __slots__ = ("_ordered", "group", "groups", "key", "listed_at", "name", "on_update", "rows", "unique", "unique_rows")
 
     def __init__(
         self,
@@ -46,12 +47,15 @@ class Table(Generic[K, A]):
         self.unique = unique
         self.group = group
         self.listed_at = listed_at
+        self.on_update: Callable[[A, A], None] | None = None
         self.rows: dict[K, A] = {}
         self.unique_rows: dict[Hashable, K] = {}
         self.groups: dict[Hashable, dict[K, A]] = {}
         self._ordered: list[tuple[datetime, Any]] = []
 
     def put(self, key: K, row: A) -> None:
+        if self.on_update is not None and (old := self.rows.get(key)) is not None:
+            self.on_update(old, row)
         self.remove(key)
         self.rows[key] = row
         if self.unique is not None:
@@ -131,7 +135,14 @@ class Staged(Generic[K, A]):
         key = self._unique.get(value) if self._unique else None
         if key is None:
             key = self._table.unique_rows.get(value)
-        return None if key is None else self.find(key)
+        row = None if key is None else self.find(key)
+        return row if row is None or not self._frees(key, value) else None
+
+    def _frees(self, key: K | None, value: Hashable) -> bool:
+        """Whether this unit gave the row another unique value."""
+        table = self._table
+        row = self._put.get(key) if key is not None and self._put else None
+        return row is not None and table.unique is not None and table.unique(row) != value
 
     def save(self, row: A) -> A:
         """Stage an insert (version 0) or an update. Raises `StaleVersion` when somebody was faster."""
@@ -190,7 +201,7 @@ class Staged(Generic[K, A]):
                 raise self._stale(key)
         for value, key in self._unique.items():
             holder = table.unique_rows.get(value)
-            if holder is not None and holder != key and holder not in self._deleted:
+            if holder is not None and holder != key and holder not in self._deleted and not self._frees(holder, value):
                 raise self._stale(value)
 
     def apply(self) -> None:

@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.auth.accounts import PostgresAccountLookup
 from adapters.postgres.auth.keys import PostgresApiKeyLookup, PostgresAuthUnits, PostgresTicketStore
+from adapters.postgres.auth.rights import PostgresRightsFeed
+from adapters.postgres.auth.sessions import PostgresSessionLookup
 from adapters.postgres.candles import PostgresCandleStore
 from adapters.postgres.connect import connected
 from adapters.postgres.ml import PostgresMlQueries, PostgresMlUnits
@@ -23,6 +25,7 @@ from tradingcore.kernel.codec import EventCodec
 from tradingcore.ml import events as ml_events
 from tradingcore.testing.auth.accounts import AccountLookupContract, AccountUnitOfWorkContract
 from tradingcore.testing.auth.keys import ApiKeyLookupContract, AuthUnitOfWorkContract, TicketStoreContract
+from tradingcore.testing.auth.sessions import RightsFeedContract, SessionLookupContract, SessionUnitOfWorkContract
 from tradingcore.testing.candles import CandleStoreContract
 from tradingcore.testing.fakes import SequentialIds
 from tradingcore.testing.ml import MlQueriesContract, MlUnitOfWorkContract
@@ -55,6 +58,13 @@ async def opened_outbox(system_engine: AsyncEngine) -> AsyncIterator[PostgresOut
     outbox = PostgresOutbox(system_engine, CODEC)
     yield outbox
     await outbox.close()
+
+
+@pytest_asyncio.fixture
+async def followed_feed(api_engine: AsyncEngine, system_engine: AsyncEngine) -> AsyncIterator[PostgresRightsFeed]:
+    feed = PostgresRightsFeed(api_engine, listening=system_engine)
+    yield feed
+    await feed.close()
 
 
 class PostgresFixtures:
@@ -129,6 +139,22 @@ class TestPostgresAccountLookup(AuthFixtures, AccountLookupContract):
     @pytest.fixture(params=["api", "worker"])
     def lookup(self, request: pytest.FixtureRequest, api_engine: AsyncEngine, worker_engine: AsyncEngine) -> PostgresAccountLookup:
         return PostgresAccountLookup(api_engine if request.param == "api" else worker_engine, SEALER)
+
+
+class TestPostgresSessionUnits(AuthFixtures, SessionUnitOfWorkContract):
+    pass
+
+
+class TestPostgresSessionLookup(AuthFixtures, SessionLookupContract):
+    @pytest.fixture
+    def lookup(self, api_engine: AsyncEngine) -> PostgresSessionLookup:
+        return PostgresSessionLookup(api_engine)
+
+
+class TestPostgresRightsFeed(AuthFixtures, RightsFeedContract):
+    @pytest.fixture
+    def feed(self, followed_feed: PostgresRightsFeed) -> PostgresRightsFeed:
+        return followed_feed
 
 
 class TestPostgresApiKeyLookup(AuthFixtures, ApiKeyLookupContract):

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from adapters.memory.auth.accounts import MemoryAccountRepository, MemoryOneTimeTokens
 from adapters.memory.auth.factors import MemoryBackupCodes, MemoryChallenges, MemoryTotpFactors, MemoryTrustedDevices
+from adapters.memory.auth.sessions import MemorySessionRepository
 from adapters.memory.database import MemoryDatabase, MemoryUnit, MemoryUnits, Stored
 from adapters.memory.lazy import lazy
 from tradingcore.auth.errors import ApiKeyNotFound
@@ -48,6 +49,10 @@ class MemoryAuthUnit(MemoryUnit, AuthUnitOfWork, FactorUnitOfWork):
     @lazy
     def one_time_tokens(self) -> MemoryOneTimeTokens:
         return MemoryOneTimeTokens(self)
+
+    @lazy
+    def sessions(self) -> MemorySessionRepository:
+        return MemorySessionRepository(self)
 
     @lazy
     def totp_factors(self) -> MemoryTotpFactors:

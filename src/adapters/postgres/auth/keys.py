@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from adapters.postgres.auth.accounts import PostgresAccountRepository, PostgresOneTimeTokens
 from adapters.postgres.auth.data_keys import DataKeys
 from adapters.postgres.auth.factors import PostgresBackupCodes, PostgresChallenges, PostgresTotpFactors, PostgresTrustedDevices
+from adapters.postgres.auth.sessions import PostgresSessionRepository
 from adapters.postgres.engine import transaction
 from adapters.postgres.rows.auth.keys import actor_from_json, actor_to_json, api_key_from_row, api_key_to_row, user_to_row
 from adapters.postgres.tables.auth.keys import api_keys, service_users, stream_tickets
@@ -105,6 +106,10 @@ class PostgresAuthUnit(PostgresUnit, AuthUnitOfWork):
     @cached_property
     def trusted_devices(self) -> PostgresTrustedDevices:
         return PostgresTrustedDevices(self)
+
+    @cached_property
+    def sessions(self) -> PostgresSessionRepository:
+        return PostgresSessionRepository(self)
 
     @cached_property
     def api_keys(self) -> PostgresApiKeyRepository:

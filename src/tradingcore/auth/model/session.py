@@ -47,7 +47,10 @@ class EndReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session(Aggregate):
-    """``expires_at`` slides with every refresh and never passes ``absolute_at``. ``network`` is a keyed hash of the prefix."""
+    """``expires_at`` slides with every refresh and never passes ``absolute_at``.
+
+    ``network`` is a keyed hash of the prefix from which the session was last refreshed.
+    """
 
     id: SessionId
     user_id: UserId
@@ -62,6 +65,44 @@ class Session(Aggregate):
     network: bytes
     ended_at: datetime | None = None
     end_reason: EndReason | None = None
+
+    @classmethod
+    def open(
+        cls,
+        *,
+        id: SessionId,  # noqa: A002 - the field's name
+        user_id: UserId,
+        methods: tuple[AuthMethod, ...],
+        assurance: Assurance,
+        device_label: str,
+        network: bytes,
+        longest: timedelta,
+        at: datetime,
+    ) -> Session:
+        """Begin one that lasts ``longest`` at most, however often it is refreshed."""
+        return cls(
+            id=id,
+            user_id=user_id,
+            created_at=at,
+            last_seen_at=at,
+            expires_at=at + min(REFRESH_LIFETIME, longest),
+            absolute_at=at + longest,
+            authenticated_at=at,
+            methods=methods,
+            assurance=assurance,
+            device_label=device_label,
+            network=network,
+        )
+
+    def slid(self, *, network: bytes, at: datetime) -> Session:
+        """What a refresh from ``network`` makes of it."""
+        expires_at = min(at + REFRESH_LIFETIME, self.absolute_at)
+        return replace(self, last_seen_at=at, expires_at=expires_at, network=network)
+
+    def renewed(self, *, methods: tuple[AuthMethod, ...], assurance: Assurance, at: datetime) -> Session:
+        """Its owner has just proven again to be the owner; what was proven before is not lost."""
+        shown = tuple(dict.fromkeys((*self.methods, *methods)))
+        return replace(self, methods=shown, assurance=max(self.assurance, assurance), authenticated_at=at, last_seen_at=at)
 
     def is_live(self, at: datetime) -> bool:
         return self.ended_at is None and at < self.expires_at
@@ -80,6 +121,11 @@ class RefreshToken:
     user_id: UserId
     issued_at: datetime
     expires_at: datetime
+
+
+def longest_session(*, is_staff: bool) -> timedelta:
+    """How long a session may last, refreshed or not."""
+    return LONGEST_STAFF_SESSION if is_staff else LONGEST_SESSION
 
 
 def hash_of_token(token: bytes) -> bytes:

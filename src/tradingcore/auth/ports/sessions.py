@@ -33,7 +33,7 @@ class SessionRepository(Protocol):
 
     @abstractmethod
     async def get(self, session_id: SessionId) -> Session:
-        """Raise `SessionNotFound`, also for another user's session."""
+        """Raise `SessionNotFound`, also for another user's session. Nobody else changes it before the unit ends."""
 
     @abstractmethod
     async def list_live(self, user_id: UserId, *, at: datetime) -> Sequence[Session]:
@@ -41,7 +41,7 @@ class SessionRepository(Protocol):
 
     @abstractmethod
     async def open(self, session: Session, token: RefreshToken) -> Session:
-        """Insert both."""
+        """Insert both. Units that open sessions of one user do so one after the other."""
 
     @abstractmethod
     async def save(self, session: Session) -> Session:
@@ -49,17 +49,21 @@ class SessionRepository(Protocol):
 
     @abstractmethod
     async def rotate(
-        self, used: bytes, successor: RefreshToken, *, sealed: bytes, at: datetime, grace: timedelta
+        self, used: bytes, successor: RefreshToken, *, sealed: bytes, network: bytes, at: datetime, grace: timedelta
     ) -> Rotation | None:
         """Use up the live token with the hash ``used`` and store its ``successor``, as one compare-and-set.
 
         A token that was used at most ``grace`` ago gives the `Rotation` that repeats; ``None`` for everything else: unknown, used
-        earlier, revoked, expired, or of a session that ended. The session slides.
+        earlier, revoked, expired, or of a session that ended. The session slides (`Session.slid`), which a repetition does not.
         """
 
     @abstractmethod
     async def end_all(self, user_id: UserId, reason: EndReason, *, at: datetime, but: SessionId | None = None) -> int:
         """End the live sessions of a user, save one, and return how many those were."""
+
+    @abstractmethod
+    async def seen_from(self, user_id: UserId) -> frozenset[tuple[bytes, str]]:
+        """Return (network, device label) of every session of a user, those that ended too."""
 
 
 class SessionUnitOfWork(Protocol):

@@ -8,6 +8,8 @@ import pytest
 
 from adapters.memory.auth.accounts import MemoryAccountLookup
 from adapters.memory.auth.keys import MemoryApiKeyLookup, MemoryAuthUnits, MemoryTicketStore
+from adapters.memory.auth.rights import MemoryRightsFeed
+from adapters.memory.auth.sessions import MemorySessionLookup
 from adapters.memory.blobs import MemoryBlobStore
 from adapters.memory.candles import MemoryCandleStore
 from adapters.memory.database import MemoryDatabase
@@ -16,6 +18,7 @@ from adapters.memory.outbox import MemoryOutbox
 from adapters.memory.trading import MemoryTradingQueries, MemoryTradingUnits
 from tradingcore.testing.auth.accounts import AccountLookupContract, AccountUnitOfWorkContract
 from tradingcore.testing.auth.keys import ApiKeyLookupContract, AuthUnitOfWorkContract, TicketStoreContract
+from tradingcore.testing.auth.sessions import RightsFeedContract, SessionLookupContract, SessionUnitOfWorkContract
 from tradingcore.testing.candles import CandleStoreContract
 from tradingcore.testing.fakes import FakeClock, SequentialIds
 from tradingcore.testing.ml import BlobStoreContract, MlQueriesContract, MlUnitOfWorkContract
@@ -107,6 +110,22 @@ class TestMemoryAccountLookup(AuthFixtures, AccountLookupContract):
     @pytest.fixture
     def lookup(self, database: MemoryDatabase) -> MemoryAccountLookup:
         return MemoryAccountLookup(database)
+
+
+class TestMemorySessionUnits(AuthFixtures, SessionUnitOfWorkContract):
+    pass
+
+
+class TestMemorySessionLookup(AuthFixtures, SessionLookupContract):
+    @pytest.fixture
+    def lookup(self, database: MemoryDatabase) -> MemorySessionLookup:
+        return MemorySessionLookup(database)
+
+
+class TestMemoryRightsFeed(AuthFixtures, RightsFeedContract):
+    @pytest.fixture
+    def feed(self, database: MemoryDatabase) -> MemoryRightsFeed:
+        return MemoryRightsFeed(database)
 
 
 class TestMemoryApiKeyLookup(AuthFixtures, ApiKeyLookupContract):
