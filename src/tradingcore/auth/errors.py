@@ -155,3 +155,29 @@ class LastSignInMethod(RuleViolation):
 class ProposalNotFound(NotFound):
     code = "auth.proposal_not_found"
     title = "Proposal not found"
+
+
+class PhoneRefused(InvalidInput):
+    """Not a mobile number of a country that is served; the message says why, never the number."""
+
+    code = "auth.phone_refused"
+    title = "Phone number refused"
+
+
+class PhoneNotFound(NotFound):
+    code = "auth.phone_not_found"
+    title = "Phone not found"
+
+
+class PhoneUnavailable(Unavailable):
+    """No code can be sent to this number now. Which budget is used up, or which part is broken, is for operators to know."""
+
+    code = "auth.phone_unavailable"
+    title = "No code can be sent now"
+
+
+class AddressNotVerified(RuleViolation):
+    """The account has to prove its mail address first."""
+
+    code = "auth.address_not_verified"
+    title = "Mail address not verified"

@@ -120,11 +120,11 @@ class FactorRemoved(AuditedEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactorDenied(AuditedEvent):
-    """A wrong answer to a challenge."""
+    """A wrong answer to a challenge; without a ``purpose``, a wrong first code of a factor that is being set up."""
 
     type: ClassVar[str] = "auth.factor_denied"
     kind: FactorKind
-    purpose: ChallengePurpose
+    purpose: ChallengePurpose | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
