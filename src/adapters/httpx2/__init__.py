@@ -1,0 +1,1 @@
+"""Calls to the world outside, by httpx2."""
