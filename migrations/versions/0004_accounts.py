@@ -14,6 +14,7 @@ down_revision = "0003"
 _ME = "(select nullif(current_setting('app.user_id', true), '')::uuid)"
 _IS_PLATFORM = "(select 'system' = any (string_to_array(current_setting('app.scopes', true), ',')))"
 _MANAGES_USERS = "(select 'users:manage' = any (string_to_array(current_setting('app.scopes', true), ',')))"
+_MANAGES_KEYS = "(select 'keys:manage' = any (string_to_array(current_setting('app.scopes', true), ',')))"
 _READS_AUDIT = "(select 'audit:read' = any (string_to_array(current_setting('app.scopes', true), ',')))"
 _THIS_REQUEST = "(select current_setting('app.request_id', true))"
 
@@ -227,7 +228,7 @@ _POLICIES = (
     _policy("public.one_time_tokens", "api_reads", "select", using=f"{_MINE} or token_hash = {_in_hand('one_time_hash')}"),
     _policy("public.one_time_tokens", "api_issues", "insert", check=_MINE),
     _policy("public.one_time_tokens", "api_uses", "update", using=_MINE, check=_MINE),
-    _policy("public.rights_changes", "api_notes", "insert", check=_MINE_OR_MANAGED),
+    _policy("public.rights_changes", "api_notes", "insert", check=f"{_MINE_OR_MANAGED} or {_MANAGES_KEYS}"),
     # A process follows the news on its own behalf, for nobody in particular.
     _policy("public.rights_changes", "api_follows", "select", using=_IS_PLATFORM),
     # Whoever acts writes about this call and no other, and reads what concerns the own account.

@@ -25,7 +25,8 @@ def _in_hand(name: str) -> str:
 _THIS_IDENTITY = f"subject_index = {_in_hand('identity_index')}"
 _THIS_FLOW = f"key_hash = {_in_hand('oauth_key')}"
 _NEXT_FLOW = f"key_hash = {_in_hand('oauth_next_key')}"
-_BY_ITS_USER = f"user_id is not distinct from {_ME}"
+# A sign-in is nobody's yet, as the table itself says.
+_BY_ITS_USER = f"(purpose = 'sign_in' or {_MINE})"
 
 _STATEMENTS = (
     f"""

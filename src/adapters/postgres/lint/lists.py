@@ -55,6 +55,8 @@ GLOBAL_KEYS: Final[Mapping[str, str]] = {
     "one_time_tokens_pkey": _RANDOM,
     "refresh_tokens_pkey": _RANDOM,
     "refresh_tokens_live": "the session is the user's own: its foreign key carries the user",
+    "oauth_flows_pkey": _RANDOM,
+    "identities_subject_index_key": "one person at a provider is one account here; only the provider's word gives a subject",
     "user_accounts_address": "an address has one proven owner; use cases answer the same whether it is taken or not",
 }
 """Unique keys of owned tables without the owner, by the index's name: whoever inserts a taken value learns that it is taken."""
