@@ -13,20 +13,23 @@ from uuid import UUID
 
 from adapters.memory.rights_log import RightsLog
 from adapters.memory.table import A, K, Kept, Staged, Table
-from tradingcore.auth.ids import ApiKeyId, ChallengeId, SessionId, TrustedDeviceId
+from tradingcore.auth.ids import ApiKeyId, ChallengeId, IdentityId, SessionId, TrustedDeviceId
 from tradingcore.auth.model.account import UserAccount
 from tradingcore.auth.model.api_key import ApiKey
 from tradingcore.auth.model.backup_code import BackupCode
 from tradingcore.auth.model.challenge import Challenge
+from tradingcore.auth.model.identity import Identity
+from tradingcore.auth.model.oauth_flow import OAuthFlow
 from tradingcore.auth.model.one_time_token import OneTimeToken
 from tradingcore.auth.model.session import RefreshToken, Session
 from tradingcore.auth.model.totp import TotpFactor
 from tradingcore.auth.model.trusted_device import TrustedDevice
 from tradingcore.kernel.aggregate import AuditedEvent, DomainEvent, RecordedEvent
 from tradingcore.kernel.authz import Actor, EventId, UserId
-from tradingcore.kernel.errors import AlreadyHandled
+from tradingcore.kernel.errors import AlreadyHandled, WriteWhileReading
 from tradingcore.kernel.market import SeriesKey, SymbolCode
 from tradingcore.kernel.ports import Clock, IdGenerator, ParkedEvent
+from tradingcore.kernel.proposal import Proposal
 from tradingcore.ml.ids import ForecastId, ModelId, ModelVersionId
 from tradingcore.ml.model.forecast import Forecast
 from tradingcore.ml.model.model_version import Model, ModelVersion
@@ -127,6 +130,14 @@ def live_of(row: Kept[IssuedRefreshToken]) -> Hashable:
     return issued.token.session_id if issued.used_at is None and issued.revoked_at is None else issued.token.token_hash
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingFlow:
+    """A sign-in at a provider; one that was taken stays as a mark."""
+
+    flow: OAuthFlow
+    is_taken: bool = False
+
+
 def proven_address(account: UserAccount) -> Hashable:
     """What no two accounts share; accounts that have proven no address stand for themselves."""
     return account.email.comparable if account.email is not None and account.is_verified else account.id
@@ -211,6 +222,17 @@ class MemoryDatabase:
             group=lambda row: row.value.token.session_id,
         )
     )
+    identities: Table[IdentityId, Identity] = field(
+        default_factory=lambda: Table(
+            "identity",
+            lambda row: row.id,
+            unique=lambda row: (row.provider, row.subject),
+            group=lambda row: row.user_id,
+        )
+    )
+    oauth_flows: Table[bytes, Kept[WaitingFlow]] = field(
+        default_factory=lambda: Table("sign-in at a provider", lambda row: row.value.flow.key_hash)
+    )
     totp_factors: Table[UserId, Kept[EnrolledTotp]] = field(
         default_factory=lambda: Table("authenticator", lambda row: row.value.factor.user_id)
     )
@@ -238,6 +260,7 @@ class MemoryDatabase:
             group=lambda row: row.value.user_id,
         )
     )
+    proposals: Table[UUID, Proposal] = field(default_factory=lambda: Table("proposal", lambda row: row.id))
     tickets: dict[bytes, tuple[Actor, datetime]] = field(default_factory=dict)
     audit: list[tuple[RecordedEvent, Actor, datetime]] = field(default_factory=list)
     """Audited events in the order of their commits, with who acted and when."""
@@ -294,6 +317,8 @@ class MemoryUnit:
     def _commit(self) -> None:
         database = self.database
         self._refuse_known_cause()
+        if self.actor.is_reading and (self._changed or self._events):
+            raise WriteWhileReading("a call that only reads tried to write, nothing was written")
         for staged in self._changed:
             staged.check()
         for staged in self._changed:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
 import pytest
 
 from tradingcore.kernel.authz import Actor
-from tradingcore.kernel.errors import AlreadyHandled, StaleVersion
+from tradingcore.kernel.errors import AlreadyHandled, StaleVersion, WriteWhileReading
 from tradingcore.kernel.ports import Outbox, UnitOfWorkFactory
 from tradingcore.testing.builders import a_cause, an_actor
 
@@ -81,6 +82,19 @@ class UnitOfWorkContract(Generic[U]):
         async with units(an_actor()) as unit:
             assert await self.written(unit) == 0
         assert not await outbox.claim(limit=10, lease=LEASE)
+
+    async def test_reading_caller_reads_and_writes_nothing(self, units: UnitOfWorkFactory[U], outbox: Outbox) -> None:
+        async with units(an_actor()) as unit:
+            await self.write(unit, 0)
+        reader = replace(an_actor(), is_reading=True)
+        async with units(reader) as unit:
+            assert await self.written(unit) == 1
+        with pytest.raises(WriteWhileReading):
+            async with units(reader) as unit:
+                await self.write(unit, 1)
+        async with units(an_actor()) as unit:
+            assert await self.written(unit) == 1
+        assert len(await outbox.claim(limit=10, lease=LEASE)) == self.announces
 
     async def test_unit_reads_its_own_writes(self, units: UnitOfWorkFactory[U]) -> None:
         async with units(an_actor()) as unit:
