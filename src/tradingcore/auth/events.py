@@ -206,6 +206,18 @@ class PhoneRemoved(AuditedEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKeyCreated(AuditedEvent):
+    type: ClassVar[str] = "auth.api_key_created"
+    key_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKeyRevoked(AuditedEvent):
+    type: ClassVar[str] = "auth.api_key_revoked"
+    key_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MailRequested(DomainEvent):
     """A mail to send. ``sealed`` holds recipient, locale and values, encrypted; the template ``none`` is thrown away.
 
@@ -249,5 +261,7 @@ EVENTS: Final[tuple[type[DomainEvent], ...]] = (
     PhoneProofStarted,
     PhoneProven,
     PhoneRemoved,
+    ApiKeyCreated,
+    ApiKeyRevoked,
     MailRequested,
 )

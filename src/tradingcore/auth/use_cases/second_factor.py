@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +10,9 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from tradingcore.auth.errors import ChallengeEnded, FactorRefused
-from tradingcore.auth.events import DeviceTrusted, DeviceTrustEnded, FactorDenied, FactorRemoved
+from tradingcore.auth.events import BackupCodesReplaced, DeviceTrusted, DeviceTrustEnded, FactorDenied, FactorRemoved
 from tradingcore.auth.ids import ChallengeId, TrustedDeviceId
-from tradingcore.auth.model.backup_code import FEW_LEFT, backup_code_hash
+from tradingcore.auth.model.backup_code import CODE_BYTES, CODES_IN_A_SET, FEW_LEFT, BackupCode, backup_code_hash, backup_code_text
 from tradingcore.auth.model.challenge import CHALLENGE_LIFETIME, Challenge, ChallengePurpose, FactorKind
 from tradingcore.auth.model.opaque_token import TOKEN_BYTES, is_opaque_token, opaque_token, opaque_token_hash
 from tradingcore.auth.model.session import AuthMethod
@@ -188,6 +188,19 @@ class SecondFactors:
             return False
         step = matching_step(secret, code, at=self.clock.now(), previous_steps=self.policy.totp_previous_steps)
         return step is not None and await unit.totp_factors.take_step(user_id, step)
+
+    async def new_backup_codes(self, unit: FactorUnitOfWork, user_id: UserId) -> Sequence[str]:
+        """Store a new set in place of the old one and return its codes, which nobody can show again."""
+        now, texts, codes = self.clock.now(), [], []
+        for number in range(1, CODES_IN_A_SET + 1):
+            text = backup_code_text(self.secrets.token(CODE_BYTES))
+            code_hash = backup_code_hash(text)
+            assert code_hash is not None, "a code of ours is a code"
+            texts.append(text)
+            codes.append(BackupCode(code_hash=code_hash, user_id=user_id, number=number, created_at=now))
+        await unit.backup_codes.replace(user_id, codes)
+        unit.announce(BackupCodesReplaced(occurred_at=now, user_id=user_id))
+        return texts
 
     async def find_trusted_device(self, token: str | None, user_id: UserId) -> TrustedDevice | None:
         """The trusted device of this account that holds ``token``, if there is one: may be asked before anything is proven."""
