@@ -16,8 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from adapters.system.private_file import PrivateFile
-from tradingcore.kernel.errors import InvalidInput
+from adapters.system.private_file import PrivateFile, SecretsUnusable
 
 KEY_BYTES: Final = 32
 RETIRES_AFTER: Final = timedelta(days=30)
@@ -38,9 +37,9 @@ class KeyRing:
 
     def __post_init__(self) -> None:
         if not self.keys:
-            raise InvalidInput("a key ring needs at least one key-encryption key")
+            raise SecretsUnusable("a key ring needs at least one key-encryption key")
         if any(len(key.secret) != KEY_BYTES for key in self.keys.values()):
-            raise InvalidInput(f"a key-encryption key has {KEY_BYTES} bytes")
+            raise SecretsUnusable(f"a key-encryption key has {KEY_BYTES} bytes")
 
     @property
     def current_version(self) -> str:
@@ -70,7 +69,7 @@ class KeyRing:
 
     @classmethod
     def from_text(cls, text: str) -> KeyRing:
-        """Raises `InvalidInput` for anything that `to_text` did not write; the message quotes nothing of it."""
+        """Raises `SecretsUnusable` for anything that `to_text` did not write; the message quotes nothing of it."""
         try:
             return cls(
                 {
@@ -81,7 +80,7 @@ class KeyRing:
                 }
             )
         except (ValueError, KeyError, TypeError, binascii.Error):
-            raise InvalidInput('a key ring is JSON: {"keys": [{"version", "secret" (base64), "created_at"}]}') from None
+            raise SecretsUnusable('a key ring is JSON: {"keys": [{"version", "secret" (base64), "created_at"}]}') from None
 
 
 Rings = Callable[[], KeyRing]

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from adapters.cryptography.key_ring import KeyRing, Rings
 from adapters.system.identifiers import Uuid7Generator
+from adapters.system.private_file import SecretsUnusable
 from tradingcore.auth.errors import Unsealable
 from tradingcore.auth.ports.sealing import PurposeSealer, Sealer, WrappedKey
-from tradingcore.kernel.errors import InvalidInput
 
 _FORMAT: Final = b"\x01"
 _NONCE_BYTES: Final = 12
@@ -37,7 +37,7 @@ class AesGcmSealer(Sealer):
 
     def __init__(self, rings: Rings, *, index_key: bytes) -> None:
         if len(index_key) < _INDEX_KEY_BYTES:
-            raise InvalidInput(f"the key of blind indexes has at least {_INDEX_KEY_BYTES} bytes, had {len(index_key)}")
+            raise SecretsUnusable(f"the key of blind indexes has at least {_INDEX_KEY_BYTES} bytes, had {len(index_key)}")
         self._rings = rings
         self._index_key = index_key
         self._ids = Uuid7Generator()

@@ -10,7 +10,7 @@ from uuid import UUID
 from joserfc import jws
 from joserfc.errors import JoseError
 
-from adapters.joserfc.signing_keys import SigningKey, SigningRings
+from adapters.joserfc.signing_keys import SigningKey, SigningRing, SigningRings
 from tradingcore.auth.errors import CredentialRefused
 from tradingcore.auth.ids import SessionId
 from tradingcore.auth.model.access_token import LEEWAY, LONGEST_TOKEN, AccessClaims
@@ -63,8 +63,9 @@ class JoserfcAccessTokens(AccessTokens):
         return jws.serialize_compact(header, content, key.key, algorithms=[key.algorithm])
 
     def verify(self, token: str, *, at: datetime) -> AccessClaims:
+        ring = self._rings()
         try:
-            claims = self._claims(token, at)
+            claims = self._claims(token, ring, at)
         # A deep nest of brackets is a RecursionError of the parser.
         except (JoseError, InvalidInput, ValueError, KeyError, TypeError, RecursionError):
             claims = None
@@ -72,13 +73,13 @@ class JoserfcAccessTokens(AccessTokens):
             raise CredentialRefused("the access token is not valid: sign in or refresh it")
         return claims
 
-    def _claims(self, token: str, at: datetime) -> AccessClaims | None:
+    def _claims(self, token: str, ring: SigningRing, at: datetime) -> AccessClaims | None:
         if len(token) > LONGEST_TOKEN or not token.isascii():
             return None
         parts = token.split(".")
         if len(parts) != 3 or not _are_spelt_canonically(parts):
             return None
-        key = self._key_for(_object(parts[0]), at)
+        key = _key_for(_object(parts[0]), ring, at)
         if key is None:
             return None
         jws.deserialize_compact(token, key.key, algorithms=[key.algorithm])
@@ -98,11 +99,12 @@ class JoserfcAccessTokens(AccessTokens):
             scopes=_scopes(body["scope"]) if "scope" in body else None,
         )
 
-    def _key_for(self, header: dict[str, Any], at: datetime) -> SigningKey | None:
-        if header.keys() != _HEADER or header["typ"] != TYPE:
-            return None
-        key = self._rings().find(header["kid"], at=at)
-        return key if key is not None and header["alg"] == key.algorithm else None
+
+def _key_for(header: dict[str, Any], ring: SigningRing, at: datetime) -> SigningKey | None:
+    if header.keys() != _HEADER or header["typ"] != TYPE:
+        return None
+    key = ring.find(header["kid"], at=at)
+    return key if key is not None and header["alg"] == key.algorithm else None
 
 
 def _are_spelt_canonically(parts: Sequence[str]) -> bool:

@@ -12,10 +12,9 @@ from typing import Any, Final, Literal
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey
 
-from adapters.system.private_file import PrivateFile
+from adapters.system.private_file import PrivateFile, SecretsUnusable
 from tradingcore.auth.model.access_token import LEEWAY
 from tradingcore.auth.model.session import ACCESS_LIFETIME
-from tradingcore.kernel.errors import InvalidInput
 
 Algorithm = Literal["ES256", "Ed25519"]
 
@@ -65,13 +64,13 @@ class SigningRing:
 
     @classmethod
     def from_text(cls, text: str) -> SigningRing:
-        """Raises `InvalidInput`; the message quotes nothing of the keys."""
+        """Raises `SecretsUnusable`; the message quotes nothing of the keys."""
         try:
             keys = tuple(_from_json(key) for key in json.loads(text)["keys"])
         except (ValueError, KeyError, TypeError, JoseError):
             keys = ()
         if not keys or keys[-1].verifies_until is not None:
-            raise InvalidInput("signing keys are a JWK Set of private ES256 or Ed25519 keys, each with its alg; the last one signs")
+            raise SecretsUnusable("signing keys are a JWK Set of private ES256 or Ed25519 keys with their alg; the last one signs")
         return cls(keys)
 
 

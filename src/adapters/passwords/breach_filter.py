@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from tradingcore.kernel.errors import InvalidInput, Unavailable
+from tradingcore.kernel.errors import InvalidInput, TradingCoreError
 
 FORMAT: Final = "tradingcore-bloom-1"
 FALSE_ALARMS: Final = 1e-4
@@ -24,8 +24,15 @@ _LONGEST_HEADER: Final = 200
 _SLICE_BYTES: Final = 8
 
 
+class BreachFilterUnusable(TradingCoreError):
+    """The configured file cannot be read or is no filter: for the operator to mend."""
+
+    code = "passwords.breach_filter_unusable"
+    title = "Filter of breached passwords unusable"
+
+
 class BreachFilter:
-    """Raises `Unavailable` for a file that cannot be read and `InvalidInput` for one that is no filter."""
+    """Raises `BreachFilterUnusable`."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -34,7 +41,7 @@ class BreachFilter:
                 self._start = len(header)
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
-            raise Unavailable(f"cannot read the filter of breached passwords {path}: {error}") from None
+            raise BreachFilterUnusable(f"cannot read the filter of breached passwords {path}: {error}") from None
         try:
             described: dict[str, Any] = json.loads(header)
             self._bits, self._hashes = int(described["bits"]), int(described["hashes"])
@@ -42,7 +49,9 @@ class BreachFilter:
         except (ValueError, KeyError, TypeError):
             is_filter = False
         if not is_filter or len(self._map) - self._start != self._bits // 8:
-            raise InvalidInput(f"{path} is no filter of breached passwords: build one with `tradingcore data password-filter`")
+            raise BreachFilterUnusable(
+                f"{path} is no filter of breached passwords: build one with `tradingcore data password-filter`"
+            )
 
     def may_contain(self, password: str) -> bool:
         """Tell whether the password was breached: always right about one that was, wrong about one good one in 10,000."""

@@ -8,16 +8,23 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from tradingcore.kernel.errors import InvalidInput, Unavailable
+from tradingcore.kernel.errors import TradingCoreError
 
 _OTHERS: Final = 0o077
+
+
+class SecretsUnusable(TradingCoreError):
+    """Keys of this installation are damaged, exposed or out of reach: for its operator to mend, nothing for its users to know."""
+
+    code = "secrets.unusable"
+    title = "Secrets unusable"
 
 
 class PrivateFile:
     """Text that only its owner may read (mode 0600), made once by whoever comes first, replaced whole.
 
-    `read` follows changes that other processes make: it reads again when the file is another one. Raises `Unavailable` when the
-    file system refuses and `InvalidInput` when others could read the file.
+    `read` follows changes that other processes make: it reads again when the file is another one. Raises `SecretsUnusable` when the
+    file system refuses and when others could read the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,7 +42,7 @@ class PrivateFile:
             mark = (status.st_ino, status.st_mtime_ns, status.st_size)
             if self._seen is None or self._seen[0] != mark:
                 if os.name == "posix" and status.st_mode & _OTHERS:
-                    raise InvalidInput(
+                    raise SecretsUnusable(
                         f"{self._path} holds secrets and others may read it, mode {status.st_mode & 0o777:o}: chmod 600 it"
                     )
                 self._seen = (mark, self._path.read_text(encoding="utf-8"))
@@ -80,7 +87,7 @@ class PrivateFile:
         try:
             yield
         except OSError as error:
-            raise Unavailable(
+            raise SecretsUnusable(
                 f"cannot use the secrets in {self._path}: {(error.strerror or type(error).__name__).lower()}"
             ) from error
 

@@ -40,7 +40,15 @@ _BY_ERROR: Final[tuple[tuple[type[TradingCoreError], Exit], ...]] = (
 )
 
 
-_CONFIGURATION: Final = frozenset({"configuration", "storage.misconfigured", "storage.schema_outdated"})
+_CONFIGURATION: Final = frozenset(
+    {
+        "configuration",
+        "passwords.breach_filter_unusable",
+        "secrets.unusable",
+        "storage.misconfigured",
+        "storage.schema_outdated",
+    }
+)
 """By ``code``, so that neither the settings nor a database adapter need be imported for it."""
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from adapters.cryptography.key_ring import RETIRES_AFTER, KeyRingFile
 from adapters.cryptography.sealing import AesGcmPurposeSealer, AesGcmSealer
+from adapters.system.private_file import SecretsUnusable
 from tradingcore.auth.errors import Unsealable
-from tradingcore.kernel.errors import InvalidInput
 from tradingcore.testing.auth.sealing import CELL, EMAIL
 
 INDEX_KEY = bytes(32)
@@ -53,5 +53,5 @@ def test_a_running_sealer_follows_a_rotation_by_another_process(ring: KeyRingFil
 def test_a_damaged_file_is_one_sentence(ring: KeyRingFile, tmp_path: Path) -> None:
     ring()
     (tmp_path / "secrets" / "sealing_keys").write_text("{}")
-    with pytest.raises(InvalidInput, match="a key ring is JSON"):
+    with pytest.raises(SecretsUnusable, match="a key ring is JSON"):
         ring()

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from adapters.passwords.blocklist import ZxcvbnPasswordBlocklist
-from adapters.passwords.breach_filter import BreachFilter, build_filter
+from adapters.passwords.breach_filter import BreachFilter, BreachFilterUnusable, build_filter
 from tests.asvs import asvs
-from tradingcore.kernel.errors import InvalidInput, Unavailable
+from tradingcore.kernel.errors import InvalidInput
 from tradingcore.testing.auth.passwords import GOOD, PasswordBlocklistContract
 
 BREACHED = [f"breached number {number}" for number in range(2_000)]
@@ -59,7 +59,7 @@ def test_a_line_that_is_no_digest_is_named(tmp_path: Path, line: str) -> None:
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="cannot read the filter of breached passwords"):
+    with pytest.raises(BreachFilterUnusable, match="cannot read the filter of breached passwords"):
         BreachFilter(tmp_path / "nowhere")
 
 
@@ -78,5 +78,5 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
 )
 def test_another_file_is_no_filter(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)
-    with pytest.raises(InvalidInput, match="is no filter of breached passwords"):
+    with pytest.raises(BreachFilterUnusable, match="is no filter of breached passwords"):
         BreachFilter(tmp_path / "file")

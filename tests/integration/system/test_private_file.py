@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.system.private_file import PrivateFile
+from adapters.system.private_file import PrivateFile, SecretsUnusable
 from tests.asvs import asvs
-from tradingcore.kernel.errors import InvalidInput, Unavailable
 
 
 def one() -> str:
@@ -42,13 +41,13 @@ def test_no_change_is_lost(tmp_path: Path) -> None:
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("known to all")
     (tmp_path / "secret").chmod(0o640)
-    with pytest.raises(InvalidInput, match="others may read it, mode 640: chmod 600 it"):
+    with pytest.raises(SecretsUnusable, match="others may read it, mode 640: chmod 600 it"):
         PrivateFile(tmp_path / "secret").read(one)
 
 
 def test_what_the_file_system_refuses_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "folder").write_text("in the way")
-    with pytest.raises(Unavailable, match=r"^cannot use the secrets in .*: not a directory$"):
+    with pytest.raises(SecretsUnusable, match=r"^cannot use the secrets in .*: not a directory$"):
         PrivateFile(tmp_path / "folder" / "secret").read(one)
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from adapters.cryptography.key_ring import RETIRES_AFTER, KeyRing
 from adapters.cryptography.sealing import AesGcmPurposeSealer, AesGcmSealer
+from adapters.system.private_file import SecretsUnusable
 from tests.asvs import asvs
 from tradingcore.auth.errors import Unsealable
-from tradingcore.kernel.errors import InvalidInput
 from tradingcore.testing.auth.sealing import CELL, EMAIL, PurposeSealerContract, SealerContract
 
 INDEX_KEY = bytes(range(32))
@@ -67,7 +67,7 @@ def test_indexes_of_two_installations_differ(ring: KeyRing) -> None:
 
 
 def test_a_short_index_key_is_refused(ring: KeyRing) -> None:
-    with pytest.raises(InvalidInput, match="at least 32 bytes, had 31"):
+    with pytest.raises(SecretsUnusable, match="at least 32 bytes, had 31"):
         AesGcmSealer(lambda: ring, index_key=INDEX_KEY[1:])
 
 
@@ -92,7 +92,7 @@ def test_a_ring_survives_being_written_down(ring: KeyRing) -> None:
     ],
 )
 def test_a_ring_of_another_form_is_one_sentence_that_quotes_nothing(text: str) -> None:
-    with pytest.raises(InvalidInput, match=r"^a key"):
+    with pytest.raises(SecretsUnusable, match=r"^a key"):
         KeyRing.from_text(text)
 
 

@@ -134,13 +134,13 @@ async def test_without_the_pepper_no_password_is_right() -> None:
 def test_nobody_costs_as_much_as_somebody(scheme: Scheme) -> None:
     known = scheme.make(GOOD)
     times: dict[str, list[float]] = {known: [], scheme.decoy: []}
-    for _ in range(15):
+    for _ in range(20):
         for encoded, seconds in times.items():
             begun = perf_counter()
             scheme.matches("wrong", encoded)
             seconds.append(perf_counter() - begun)
     real, decoy = (min(seconds) for seconds in times.values())
-    assert 0.7 < decoy / real < 1.4
+    assert 0.6 < decoy / real < 1.6
 
 
 async def test_the_event_loop_goes_on_meanwhile() -> None:
