@@ -13,7 +13,7 @@ from uuid import UUID
 
 from adapters.memory.rights_log import RightsLog
 from adapters.memory.table import A, K, Kept, Staged, Table
-from tradingcore.auth.ids import ApiKeyId, ChallengeId, IdentityId, SessionId, TrustedDeviceId
+from tradingcore.auth.ids import ApiKeyId, ChallengeId, IdentityId, PhoneProofId, SessionId, TrustedDeviceId
 from tradingcore.auth.model.account import UserAccount
 from tradingcore.auth.model.api_key import ApiKey
 from tradingcore.auth.model.backup_code import BackupCode
@@ -21,6 +21,7 @@ from tradingcore.auth.model.challenge import Challenge
 from tradingcore.auth.model.identity import Identity
 from tradingcore.auth.model.oauth_flow import OAuthFlow
 from tradingcore.auth.model.one_time_token import OneTimeToken
+from tradingcore.auth.model.phone import Phone, PhoneProof
 from tradingcore.auth.model.session import RefreshToken, Session
 from tradingcore.auth.model.totp import TotpFactor
 from tradingcore.auth.model.trusted_device import TrustedDevice
@@ -261,6 +262,10 @@ class MemoryDatabase:
         )
     )
     proposals: Table[UUID, Proposal] = field(default_factory=lambda: Table("proposal", lambda row: row.id))
+    phones: Table[UserId, Kept[Phone]] = field(default_factory=lambda: Table("phone", lambda row: row.value.user_id))
+    phone_proofs: Table[PhoneProofId, Kept[PhoneProof]] = field(
+        default_factory=lambda: Table("phone proof", lambda row: row.value.id, group=lambda row: row.value.user_id)
+    )
     tickets: dict[bytes, tuple[Actor, datetime]] = field(default_factory=dict)
     audit: list[tuple[RecordedEvent, Actor, datetime]] = field(default_factory=list)
     """Audited events in the order of their commits, with who acted and when."""

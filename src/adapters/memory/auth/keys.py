@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from adapters.memory.auth.accounts import MemoryAccountRepository, MemoryOneTimeTokens
 from adapters.memory.auth.factors import MemoryBackupCodes, MemoryChallenges, MemoryTotpFactors, MemoryTrustedDevices
+from adapters.memory.auth.identities import MemoryIdentityRepository, MemoryOAuthFlowRepository
+from adapters.memory.auth.phones import MemoryPhoneRepository
+from adapters.memory.auth.proposals import MemoryProposalRepository
 from adapters.memory.auth.sessions import MemorySessionRepository
 from adapters.memory.database import MemoryDatabase, MemoryUnit, MemoryUnits, Stored
 from adapters.memory.lazy import lazy
 from tradingcore.auth.errors import ApiKeyNotFound
 from tradingcore.auth.ids import ApiKeyId
-from tradingcore.auth.model.api_key import ApiKey
+from tradingcore.auth.model.account import AccountStatus
+from tradingcore.auth.model.api_key import ApiKey, KeyHolder
 from tradingcore.auth.ports.factors import FactorUnitOfWork
 from tradingcore.auth.ports.keys import ApiKeyLookup, ApiKeyRepository, AuthUnitOfWork, TicketStore
 from tradingcore.kernel.authz import Actor, Permission
@@ -19,28 +24,41 @@ from tradingcore.kernel.authz import Actor, Permission
 class MemoryApiKeyRepository(Stored[ApiKeyId, ApiKey], ApiKeyRepository):
     def _may_see(self, key: ApiKey) -> bool:
         actor = self._unit.actor
-        return Permission.SYSTEM in actor.permissions or key.user.id == actor.user_id
+        return Permission.KEYS_MANAGE in actor.permissions or key.user.id == actor.user_id
 
     async def get(self, key_id: ApiKeyId) -> ApiKey:
         key = self._staged.find(key_id)
         if key is None or not self._may_see(key):
             raise ApiKeyNotFound(f"there is no API key {key_id}")
-        return key
+        return _with_present_holder(key, self._unit.database)
 
     async def list_all(self) -> Sequence[ApiKey]:
-        seen = [key for key in self._staged if self._may_see(key)]
+        seen = [_with_present_holder(key, self._unit.database) for key in self._staged if self._may_see(key)]
         return sorted(seen, key=lambda key: (key.created_at, key.id), reverse=True)
 
     async def save(self, key: ApiKey) -> ApiKey:
-        if not self._may_see(key):
+        is_own = self._unit.actor.is_platform or key.user.id == self._unit.actor.user_id
+        if not (is_own if key.version == 0 else self._may_see(key)):
             raise ApiKeyNotFound(f"there is no API key {key.id}")
         return await super().save(key)
+
+
+def _with_present_holder(key: ApiKey, database: MemoryDatabase) -> ApiKey:
+    account = database.user_accounts.rows.get(key.user.id)
+    if account is None:  # made in the unit that asks
+        return key
+    is_active = account.status is AccountStatus.ACTIVE
+    return replace(key, user=KeyHolder(id=account.id, roles=account.roles, plan=account.plan, is_active=is_active))
 
 
 class MemoryAuthUnit(MemoryUnit, AuthUnitOfWork, FactorUnitOfWork):
     @lazy
     def api_keys(self) -> MemoryApiKeyRepository:
         return MemoryApiKeyRepository(self, self.database.api_keys)
+
+    @lazy
+    def proposals(self) -> MemoryProposalRepository:
+        return MemoryProposalRepository(self, self.database.proposals)
 
     @lazy
     def accounts(self) -> MemoryAccountRepository:
@@ -55,6 +73,14 @@ class MemoryAuthUnit(MemoryUnit, AuthUnitOfWork, FactorUnitOfWork):
         return MemorySessionRepository(self)
 
     @lazy
+    def identities(self) -> MemoryIdentityRepository:
+        return MemoryIdentityRepository(self)
+
+    @lazy
+    def oauth_flows(self) -> MemoryOAuthFlowRepository:
+        return MemoryOAuthFlowRepository(self)
+
+    @lazy
     def totp_factors(self) -> MemoryTotpFactors:
         return MemoryTotpFactors(self)
 
@@ -65,6 +91,10 @@ class MemoryAuthUnit(MemoryUnit, AuthUnitOfWork, FactorUnitOfWork):
     @lazy
     def challenges(self) -> MemoryChallenges:
         return MemoryChallenges(self)
+
+    @lazy
+    def phones(self) -> MemoryPhoneRepository:
+        return MemoryPhoneRepository(self)
 
     @lazy
     def trusted_devices(self) -> MemoryTrustedDevices:
@@ -82,7 +112,8 @@ class MemoryApiKeyLookup(ApiKeyLookup):
         self._database = database
 
     async def find_for_authentication(self, key_id: ApiKeyId) -> ApiKey | None:
-        return self._database.api_keys.rows.get(key_id)
+        key = self._database.api_keys.rows.get(key_id)
+        return None if key is None else _with_present_holder(key, self._database)
 
 
 class MemoryTicketStore(TicketStore):
