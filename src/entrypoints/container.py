@@ -13,13 +13,15 @@ from typing import Any
 from dependency_injector import containers, providers
 
 from adapters.bridges.forecast_explainer import MlForecastExplainer
+from adapters.bridges.limits import FallbackAttemptLimiter, FallbackRateLimiter
 from adapters.bridges.market_history import TradingMarketHistory
 from adapters.bridges.served_models import LoadedModels
 from adapters.system.clock import SystemClock
 from adapters.system.identifiers import OsSecretSource, Uuid7Generator
-from entrypoints.settings import PasswordsSection, TokensSection
+from entrypoints.sections import PasswordsSection, TokensSection
 from tradingcore.auth.events import EVENTS as AUTH_EVENTS
 from tradingcore.auth.model.password import PasswordPolicy
+from tradingcore.auth.policies.limits import AttemptPolicy
 from tradingcore.auth.use_cases.authenticate import (
     AuthenticateApiKey,
     IssueStreamTicket,
@@ -28,6 +30,7 @@ from tradingcore.auth.use_cases.authenticate import (
 )
 from tradingcore.auth.use_cases.manage_api_keys import CreateApiKey, ListApiKeys, RevokeApiKey
 from tradingcore.kernel.codec import EventCodec
+from tradingcore.kernel.limits import Quota
 from tradingcore.kernel.ports import SILENT
 from tradingcore.ml.events import EVENTS as ML_EVENTS
 from tradingcore.ml.use_cases.explain_forecast import ExplainForecast
@@ -92,6 +95,11 @@ class Container(containers.DeclarativeContainer):
     system_engine: providers.Dependency[Any] = providers.Dependency(default=None)
     address: providers.Dependency[Any] = providers.Dependency(default=None)
     redis_url: providers.Dependency[Any] = providers.Dependency(default=None)
+    limits_kind = providers.Dependency(instance_of=str, default="storage")
+    limits_url: providers.Dependency[Any] = providers.Dependency(default=None)
+    quota: providers.Dependency[Any] = providers.Dependency(default=Quota(limit=100, window_seconds=60))
+    own_quota: providers.Dependency[Any] = providers.Dependency(default=Quota(limit=100, window_seconds=60))
+    tell: providers.Dependency[Any] = providers.Dependency(default=lambda _: None)
     blob_folder: providers.Dependency[Any] = providers.Dependency(default=None)
     mail_kind = providers.Dependency(instance_of=str, default="memory")
     mail_folder: providers.Dependency[Any] = providers.Dependency(default=None)
@@ -184,6 +192,33 @@ class Container(containers.DeclarativeContainer):
         storage_kind,
         memory=providers.Singleton(lazily("adapters.memory.auth.keys:MemoryTicketStore"), memory),
         postgres=providers.Singleton(lazily("adapters.postgres.auth.keys:PostgresTicketStore"), engine),
+    )
+    attempt_policy = providers.Singleton(AttemptPolicy, key=providers.Callable(_called, secret_of, "attempts_key"))
+    stored_attempts = providers.Selector(
+        storage_kind,
+        memory=providers.Singleton(lazily("adapters.memory.limits:MemoryAttemptLimiter"), clock),
+        postgres=providers.Singleton(lazily("adapters.postgres.limits:PostgresAttemptLimiter"), engine),
+    )
+    attempts = providers.Selector(
+        limits_kind,
+        storage=stored_attempts,
+        redis=providers.Singleton(
+            FallbackAttemptLimiter,
+            providers.Singleton(lazily("adapters.redis.limits:RedisAttemptLimiter"), limits_url),
+            stored_attempts,
+            tell=tell,
+        ),
+    )
+    own_rates = providers.Singleton(lazily("adapters.memory.limits:MemoryRateLimiter"), own_quota)
+    rate_limiter = providers.Selector(
+        limits_kind,
+        storage=own_rates,
+        redis=providers.Singleton(
+            FallbackRateLimiter,
+            providers.Singleton(lazily("adapters.redis.limits:RedisRateLimiter"), limits_url, quota),
+            own_rates,
+            tell=tell,
+        ),
     )
     outbox = providers.Selector(
         storage_kind,

@@ -12,9 +12,12 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import structlog
+
 from adapters.system.private_file import PrivateFile
 from entrypoints.container import Container
 from entrypoints.settings import ConfigurationError, Settings
+from tradingcore.kernel.limits import Quota
 from tradingcore.kernel.ports import SILENT, Observer
 
 if TYPE_CHECKING:
@@ -141,6 +144,7 @@ async def running(settings: Settings, kind: ProcessKind, *, observer: Observer =
             "environment": settings.environment.value,
             "observer": observer,
             **_mail(settings),
+            **_limits(settings),
         }
         migrator = None
         if settings.storage_kind == "postgres":
@@ -180,6 +184,18 @@ def _mail(settings: Settings) -> dict[str, Any]:
             authority=mail.authority,
         )
     return options
+
+
+def _limits(settings: Settings) -> dict[str, Any]:
+    limits = settings.limits
+    # Without a limit the quota is never asked.
+    quota = Quota(limit=limits.requests_per_minute or 1, window_seconds=60)
+    shared = {} if limits.redis is None else {"limits_kind": "redis", "limits_url": limits.redis}
+    return {"quota": quota, "own_quota": quota.shared_by(limits.processes), "tell": _tell, **shared}
+
+
+def _tell(sentence: str) -> None:
+    structlog.get_logger("limits").warning("limits_changed", detail=sentence)
 
 
 async def _engines(stack: AsyncExitStack, settings: Settings, kind: ProcessKind, migrator: Migrator) -> dict[str, Any]:

@@ -31,7 +31,14 @@ def containers(folder: Path, engine: Any) -> dict[str, Container]:
     return {
         "memory": Container(storage_kind="memory"),
         "postgres": Container(storage_kind="postgres", **on_postgres),
-        "redis": Container(storage_kind="postgres", stream_kind="redis", redis_url="redis://127.0.0.1:1/0", **on_postgres),
+        "redis": Container(
+            storage_kind="postgres",
+            stream_kind="redis",
+            redis_url="redis://127.0.0.1:1/0",
+            limits_kind="redis",
+            limits_url="redis://127.0.0.1:1/0",
+            **on_postgres,
+        ),
     }
 
 
