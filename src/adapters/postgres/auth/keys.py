@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from adapters.postgres.auth.accounts import PostgresAccountRepository, PostgresOneTimeTokens
 from adapters.postgres.auth.data_keys import DataKeys
 from adapters.postgres.auth.factors import PostgresBackupCodes, PostgresChallenges, PostgresTotpFactors, PostgresTrustedDevices
+from adapters.postgres.auth.identities import PostgresIdentityRepository, PostgresOAuthFlowRepository
 from adapters.postgres.auth.sessions import PostgresSessionRepository
 from adapters.postgres.engine import transaction
 from adapters.postgres.rows.auth.keys import actor_from_json, actor_to_json, api_key_from_row, api_key_to_row, user_to_row
@@ -106,6 +107,14 @@ class PostgresAuthUnit(PostgresUnit, AuthUnitOfWork):
     @cached_property
     def trusted_devices(self) -> PostgresTrustedDevices:
         return PostgresTrustedDevices(self)
+
+    @cached_property
+    def identities(self) -> PostgresIdentityRepository:
+        return PostgresIdentityRepository(self, self.data_keys, self._sealer)
+
+    @cached_property
+    def oauth_flows(self) -> PostgresOAuthFlowRepository:
+        return PostgresOAuthFlowRepository(self)
 
     @cached_property
     def sessions(self) -> PostgresSessionRepository:

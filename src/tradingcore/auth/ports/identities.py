@@ -63,13 +63,9 @@ class DeletionRequests(Protocol):
 
 
 class IdentityRepository(Protocol):
-    """Rows of the unit's owner. Only `find` reaches further: it shows an identity to whoever names it whole."""
+    """Which rows exist for the actor: its own, and all for the platform."""
 
     __slots__ = ()
-
-    @abstractmethod
-    async def find(self, provider: Provider, subject: str) -> Identity | None:
-        """Return it whoever owns it; the owner's personal data may be left out where the actor is not the owner."""
 
     @abstractmethod
     async def get(self, identity_id: IdentityId) -> Identity:
@@ -85,20 +81,34 @@ class IdentityRepository(Protocol):
 
     @abstractmethod
     async def delete(self, identity: Identity) -> None:
-        """Raise `StaleVersion` when it is gone already."""
+        """Raise `IdentityNotFound` when it is gone already, also for another user's."""
 
     @abstractmethod
     async def delete_all(self, user_id: UserId) -> int:
         """Delete those of one user and return how many those were."""
 
 
-class OAuthFlowRepository(Protocol):
-    """Flows, found by the hash of their one-time key only. Each step is one statement: of concurrent callers one takes it."""
+class IdentityLookup(Protocol):
+    """Finds the owner for somebody who is nobody yet: whoever names a provider's subject has proven to be it."""
 
     __slots__ = ()
 
     @abstractmethod
-    async def add(self, flow: OAuthFlow) -> None: ...
+    async def owner_of(self, provider: Provider, subject: str) -> UserId | None: ...
+
+
+class OAuthFlowRepository(Protocol):
+    """Flows, found by the hash of their one-time key only.
+
+    Each step is one conditional statement: of concurrent callers one takes it. The others are told ``None``, or their unit of work
+    raises `StaleVersion` when it ends.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def add(self, flow: OAuthFlow) -> None:
+        """Insert it. A flow that has a user is begun by that user: `PermissionDenied` for others."""
 
     @abstractmethod
     async def answer(
@@ -107,9 +117,25 @@ class OAuthFlowRepository(Protocol):
         """Store the provider's answer and change the key; ``None`` where no such flow waits for this provider."""
 
     @abstractmethod
+    async def find(self, key_hash: bytes, stage: FlowStage, *, browser_hash: bytes, at: datetime) -> OAuthFlow | None:
+        """Return what `take` would, and leave it."""
+
+    @abstractmethod
     async def take(self, key_hash: bytes, stage: FlowStage, *, browser_hash: bytes, at: datetime) -> OAuthFlow | None:
         """Delete and return it; ``None`` (and nothing is deleted) for another stage, another browser, or one that expired."""
 
     @abstractmethod
     async def forget_expired(self, *, at: datetime) -> int:
         """Delete what expired and return how many those were; for the platform."""
+
+
+class IdentityUnitOfWork(Protocol):
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def identities(self) -> IdentityRepository: ...
+
+    @property
+    @abstractmethod
+    def oauth_flows(self) -> OAuthFlowRepository: ...
