@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tradingcore.auth.errors import FactorNotFound
+from tradingcore.auth.use_cases.factor_changes import SURE, FactorChangeUnitOfWork, owner_of
+from tradingcore.auth.use_cases.mailing import Mailer
+from tradingcore.auth.use_cases.second_factor import SecondFactors
+from tradingcore.kernel.authz import Actor, Permission, StepUp
+from tradingcore.kernel.ports import Clock, UnitOfWorkFactory
+from tradingcore.kernel.use_case import UseCase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegenerateBackupCodesCommand:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegenerateBackupCodes(UseCase[RegenerateBackupCodesCommand, Sequence[str]]):
+    """Return a new set of codes, shown once; the old set is dead.
+
+    Raises `FactorNotFound` for an account without a factor that they could stand in for, and `StepUpRequired`.
+    """
+
+    permission: ClassVar[Permission] = Permission.ACCOUNT_OWN
+    step_up: ClassVar[StepUp | None] = SURE
+    uow: UnitOfWorkFactory[FactorChangeUnitOfWork]
+    factors: SecondFactors
+    mailer: Mailer
+    clock: Clock
+
+    async def handle(self, actor: Actor, command: RegenerateBackupCodesCommand) -> Sequence[str]:
+        user_id = owner_of(actor)
+        async with self.uow(actor) as unit:
+            if not await self.factors.kinds(unit, user_id):
+                raise FactorNotFound("backup codes stand in for a second factor: set one up first")
+            codes = await self.factors.new_backup_codes(unit, user_id)
+            account = await unit.accounts.get(user_id)
+            self.mailer.request(
+                unit,
+                "factor_added",
+                to=account.email,
+                locale=account.profile.locale,
+                values={"factor": "backup_codes", "at": self.clock.now().isoformat()},
+            )
+        return codes
