@@ -14,7 +14,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from tradingcore.auth.ids import ApiKeyId
-from tradingcore.auth.model.api_key import ApiKey, ServiceUser
+from tradingcore.auth.model.account import UserAccount
+from tradingcore.auth.model.api_key import ApiKey, KeyHolder
 from tradingcore.kernel.authz import Actor, Cause, EventId, Plan, Role, TraceId, UserId
 from tradingcore.kernel.market import (
     AssetClass,
@@ -301,22 +302,22 @@ def a_model_version(model: Model | None = None, **overrides: Any) -> ModelVersio
     return ModelVersion(**(fields | overrides))
 
 
-def a_service_user(**overrides: Any) -> ServiceUser:
-    fields: dict[str, Any] = {
-        "id": UserId(an_id()),
-        "name": "a bot",
-        "roles": frozenset({Role.TRADER}),
-        "plan": Plan.PRO,
-        "created_at": MONDAY,
-    }
-    return ServiceUser(**(fields | overrides))
+def a_key_holder(**overrides: Any) -> KeyHolder:
+    fields: dict[str, Any] = {"id": UserId(an_id()), "roles": frozenset({Role.TRADER}), "plan": Plan.PRO}
+    return KeyHolder(**(fields | overrides))
+
+
+def the_account_of(key: ApiKey) -> UserAccount:
+    """The service account that a key acts for."""
+    user = key.user
+    return UserAccount.service(id=user.id, name=key.name, roles=user.roles, plan=user.plan, at=key.created_at)
 
 
 def an_api_key(*, secret: bytes = b"s" * 32, **overrides: Any) -> ApiKey:
-    """A key of a new service user, valid for 90 days from Monday."""
+    """A key of a new service account, valid for 90 days from Monday."""
     fields: dict[str, Any] = {
         "id": ApiKeyId(an_id()),
-        "user": a_service_user(),
+        "user": a_key_holder(),
         "name": "my laptop",
         "secret_hash": hashlib.sha256(secret).digest(),
         "scopes": None,
@@ -333,7 +334,7 @@ def the_actor_of(key: ApiKey, *, trace_id: TraceId | None = None) -> Actor:
         user_id=key.user.id,
         roles=key.user.roles,
         plan=key.user.plan,
-        name=key.user.name,
+        name=key.name,
         scopes=key.scopes,
         credential_id=key.id,
     )

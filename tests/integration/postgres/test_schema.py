@@ -77,8 +77,8 @@ _RIGHTS = {
             ("trading.symbols", "trading.candles", "trading.live_series", "trading.signals", "trading.decisions"), _READ
         ),
         **dict.fromkeys(("ml.models", "ml.model_versions", "ml.aliases", "ml.forecasts"), _READ),
-        "public.api_keys": "select update(revoked_at,version)",
-        "public.service_users": "select",
+        "public.api_keys": "insert select update(last_used_at,revoked_at,version)",
+        "public.proposals": "insert select update(decided_at,decided_by,outcome,version)",
         "public.stream_tickets": "delete insert select",
         **dict.fromkeys(
             ("public.user_accounts", "public.sessions", "public.refresh_tokens", "public.one_time_tokens"), "insert select update"
@@ -104,7 +104,7 @@ _RIGHTS = {
         "public.outbox": "insert",
         "public.inbox": "insert select",
         "public.api_keys": "insert select update",
-        "public.service_users": "insert select update",
+        "public.proposals": "insert select update",
         **dict.fromkeys(
             ("public.user_accounts", "public.sessions", "public.refresh_tokens", "public.one_time_tokens", "public.data_keys"),
             "delete insert select update",

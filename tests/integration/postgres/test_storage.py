@@ -21,6 +21,7 @@ from adapters.postgres.tables.platform import inbox
 from adapters.postgres.trading import PostgresTradingQueries, PostgresTradingUnits
 from tests.integration.postgres.sealing import SEALER
 from tests.integration.postgres.server import TestDatabase, TestServer, run_apart
+from tradingcore.auth import events as auth_events
 from tradingcore.kernel.codec import EventCodec
 from tradingcore.ml import events as ml_events
 from tradingcore.testing.auth.accounts import AccountLookupContract, AccountUnitOfWorkContract
@@ -35,7 +36,7 @@ from tradingcore.trading import events as trading_events
 
 assert inbox.metadata is METADATA, "importing it fills the metadata"
 
-CODEC = EventCodec((*trading_events.EVENTS, *ml_events.EVENTS))
+CODEC = EventCodec((*auth_events.EVENTS, *ml_events.EVENTS, *trading_events.EVENTS))
 
 
 @pytest.fixture(scope="module")

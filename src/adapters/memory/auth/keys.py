@@ -7,7 +7,6 @@ from datetime import datetime
 from adapters.memory.auth.accounts import MemoryAccountRepository, MemoryOneTimeTokens
 from adapters.memory.auth.factors import MemoryBackupCodes, MemoryChallenges, MemoryTotpFactors, MemoryTrustedDevices
 from adapters.memory.auth.identities import MemoryIdentityRepository, MemoryOAuthFlowRepository
-from adapters.memory.auth.identities import MemoryIdentityRepository, MemoryOAuthFlowRepository
 from adapters.memory.auth.phones import MemoryPhoneRepository
 from adapters.memory.auth.proposals import MemoryProposalRepository
 from adapters.memory.auth.sessions import MemorySessionRepository
@@ -72,14 +71,6 @@ class MemoryAuthUnit(MemoryUnit, AuthUnitOfWork, FactorUnitOfWork):
     @lazy
     def sessions(self) -> MemorySessionRepository:
         return MemorySessionRepository(self)
-
-    @lazy
-    def identities(self) -> MemoryIdentityRepository:
-        return MemoryIdentityRepository(self)
-
-    @lazy
-    def oauth_flows(self) -> MemoryOAuthFlowRepository:
-        return MemoryOAuthFlowRepository(self)
 
     @lazy
     def identities(self) -> MemoryIdentityRepository:

@@ -13,10 +13,12 @@ from adapters.postgres.auth.accounts import PostgresAccountRepository, PostgresO
 from adapters.postgres.auth.data_keys import DataKeys
 from adapters.postgres.auth.factors import PostgresBackupCodes, PostgresChallenges, PostgresTotpFactors, PostgresTrustedDevices
 from adapters.postgres.auth.identities import PostgresIdentityRepository, PostgresOAuthFlowRepository
+from adapters.postgres.auth.proposals import PostgresProposalRepository
 from adapters.postgres.auth.sessions import PostgresSessionRepository
 from adapters.postgres.engine import transaction
-from adapters.postgres.rows.auth.keys import actor_from_json, actor_to_json, api_key_from_row, api_key_to_row, user_to_row
-from adapters.postgres.tables.auth.keys import api_keys, service_users, stream_tickets
+from adapters.postgres.rows.auth.keys import actor_from_json, actor_to_json, api_key_from_row, api_key_to_row
+from adapters.postgres.tables.auth.accounts import user_accounts
+from adapters.postgres.tables.auth.keys import api_keys, stream_tickets
 from adapters.postgres.unit import NOBODY, PostgresUnit, PostgresUnits
 from tradingcore.auth.errors import ApiKeyNotFound
 from tradingcore.auth.ids import ApiKeyId
@@ -30,11 +32,10 @@ from tradingcore.kernel.ports import IdGenerator
 
 _KEYS: Final[Select[Any]] = select(
     api_keys,
-    service_users.c.name.label("user_name"),
-    service_users.c.roles.label("user_roles"),
-    service_users.c.plan.label("user_plan"),
-    service_users.c.created_at.label("user_created_at"),
-).join(service_users, service_users.c.id == api_keys.c.user_id)
+    user_accounts.c.roles.label("user_roles"),
+    user_accounts.c.plan.label("user_plan"),
+    user_accounts.c.status.label("user_status"),
+).join(user_accounts, user_accounts.c.id == api_keys.c.user_id)
 # The policies show a row to whoever names it: its id and its hash cannot be guessed.
 _NAME_KEY: Final = text("select set_config('app.api_key_id', :id, true)")
 _NAME_TICKET: Final = text("select set_config('app.ticket_hash', :hash, true)")
@@ -58,10 +59,10 @@ class PostgresApiKeyRepository(ApiKeyRepository):
 
     async def save(self, key: ApiKey) -> ApiKey:
         actor = self._unit.actor
-        if Permission.SYSTEM not in actor.permissions and key.user.id != actor.user_id:
+        may_revoke = key.version > 0 and Permission.KEYS_MANAGE in actor.permissions
+        if not (actor.is_platform or may_revoke or key.user.id == actor.user_id):
             raise ApiKeyNotFound(f"there is no API key {key.id}")
         if key.version == 0:
-            await self._unit.connection.execute(insert(service_users).on_conflict_do_nothing(), user_to_row(key.user))
             return await self._unit.save(api_keys, key, api_key_to_row(key), what=f"API key {key.id}")
         # Revoking is the only change that a key knows, and the only one that the roles may make.
         saved = key.saved()
@@ -72,6 +73,7 @@ class PostgresApiKeyRepository(ApiKeyRepository):
         )
         if (await self._unit.connection.execute(statement)).rowcount != 1:
             raise StaleVersion(f"API key {key.id} was saved by somebody else meanwhile: read it again")
+        self._unit.announce(*key.pending_events)
         return saved
 
 
@@ -119,6 +121,10 @@ class PostgresAuthUnit(PostgresUnit, AuthUnitOfWork):
     @cached_property
     def sessions(self) -> PostgresSessionRepository:
         return PostgresSessionRepository(self)
+
+    @cached_property
+    def proposals(self) -> PostgresProposalRepository:
+        return PostgresProposalRepository(self)
 
     @cached_property
     def api_keys(self) -> PostgresApiKeyRepository:

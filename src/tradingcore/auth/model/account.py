@@ -85,6 +85,23 @@ class UserAccount(Aggregate):
     closed_at: datetime | None = None
     kind: AccountKind = AccountKind.PERSON
 
+    @classmethod
+    def service(cls, *, id: UserId, name: str, roles: frozenset[Role], plan: Plan, at: datetime) -> UserAccount:  # noqa: A002 - the field's name
+        """The account of a program: it has neither address nor password and acts through its API keys."""
+        return cls(
+            id=id,
+            kind=AccountKind.SERVICE,
+            status=AccountStatus.ACTIVE,
+            email=None,
+            password=None,
+            password_changed_at=None,
+            roles=roles,
+            plan=plan,
+            profile=Profile(display_name=name[:80]),
+            rights_version=1,
+            created_at=at,
+        )
+
     @property
     def is_verified(self) -> bool:
         """Whether the present address is proven."""

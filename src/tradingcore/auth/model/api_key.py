@@ -7,18 +7,22 @@ import hashlib
 import hmac
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Final
 from uuid import UUID
 
 from tradingcore.auth.errors import CredentialRefused
+from tradingcore.auth.events import ApiKeyCreated, ApiKeyRevoked
 from tradingcore.auth.ids import ApiKeyId
 from tradingcore.kernel.aggregate import Aggregate
 from tradingcore.kernel.authz import Actor, Permission, Plan, Role, TraceId, UserId
-from tradingcore.kernel.errors import InvalidInput
+from tradingcore.kernel.errors import FieldError, InvalidInput
 
 SECRET_BYTES: Final = 32
+MOST_NETWORKS: Final = 20
 DEFAULT_LIFETIME: Final = timedelta(days=90)
 LONGEST_LIFETIME: Final = timedelta(days=365)
 NEVER_BY_KEY: Final = frozenset(
@@ -28,10 +32,17 @@ NEVER_BY_KEY: Final = frozenset(
         Permission.KEYS_MANAGE,
         Permission.USERS_MANAGE,
         Permission.ROLES_MANAGE,
+        Permission.CONTENT_MANAGE,
+        Permission.REFUNDS_MANAGE,
+        Permission.WALLET_FREEZE,
+        Permission.WITHDRAWALS_APPROVE,
+        Permission.LEDGER_PROPOSE,
+        Permission.LEDGER_APPROVE,
+        Permission.AUDIT_READ,
         Permission.SYSTEM,
     }
 )
-"""What no key may do, whatever its user's role: make or revoke credentials, act as the platform."""
+"""What no key may do, whatever its holder's role: touch credentials, administer people and money, act as the platform."""
 
 _TOKEN: Final = re.compile(r"tc_([a-z]{1,12})_([0-9a-f]{32})_([A-Za-z0-9\-_]{43})([0-9a-f]{8})")
 _LONGEST_TOKEN: Final = 128
@@ -72,40 +83,44 @@ def _letters(secret: bytes) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceUser:
-    """The account that keys act for: no password, no mailbox."""
+class KeyHolder:
+    """The account that a key acts for, as it is now: what its role and plan lose, its keys lose with the next request."""
 
     id: UserId
-    name: str
     roles: frozenset[Role]
     plan: Plan
-    created_at: datetime
+    is_active: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey(Aggregate):
+    """``networks`` are the addresses that the key works from, as CIDR blocks; none means all."""
+
     id: ApiKeyId
-    user: ServiceUser
+    user: KeyHolder
     name: str
     secret_hash: bytes
     scopes: frozenset[Permission] | None
     created_at: datetime
     expires_at: datetime
+    networks: tuple[str, ...] = ()
     revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
 
     @classmethod
     def create(
         cls,
         *,
         id: ApiKeyId,  # noqa: A002 - the field's name
-        user: ServiceUser,
+        user: KeyHolder,
         name: str,
         secret: bytes,
         scopes: frozenset[Permission] | None,
         at: datetime,
         lifetime: timedelta,
+        networks: Sequence[str] = (),
     ) -> ApiKey:
-        """Raises `InvalidInput` for a lifetime that is not positive or longer than a year, and for an empty name."""
+        """Raises `InvalidInput` for a lifetime that is not positive or longer than a year, an empty name, and no CIDR block."""
         if not timedelta(0) < lifetime <= LONGEST_LIFETIME:
             raise InvalidInput(f"a key lives from 1 to {LONGEST_LIFETIME.days} days, was {lifetime.days}")
         if not 1 <= len(name.strip()) <= 80 or not name.isprintable():
@@ -118,23 +133,54 @@ class ApiKey(Aggregate):
             scopes=scopes,
             created_at=at,
             expires_at=at + lifetime,
-        )
+            networks=_blocks(networks),
+        ).announcing(ApiKeyCreated(occurred_at=at, user_id=user.id, key_id=id))
 
-    def actor_for(self, presented: PresentedKey, *, at: datetime, trace_id: TraceId) -> Actor:
-        """Who the holder of the secret is now. Raises `CredentialRefused`; the comparison takes constant time."""
+    def holds(self, at: datetime) -> bool:
+        return self.revoked_at is None and at < self.expires_at and self.user.is_active
+
+    def actor_for(
+        self, presented: PresentedKey, *, at: datetime, trace_id: TraceId, address: IPv4Address | IPv6Address | None = None
+    ) -> Actor:
+        """Who the holder of the secret is now. Raises `CredentialRefused`; the comparison takes constant time.
+
+        ``address`` is where the call comes from; a key that is bound to networks is refused when that is not known.
+        """
         is_right = hmac.compare_digest(self.secret_hash, presented.secret_hash)
-        if not is_right or self.revoked_at is not None or at >= self.expires_at:
+        if not is_right or not self.holds(at) or not self._works_from(address):
             raise CredentialRefused("the API key is not valid")
         return Actor.of_user(
             trace_id=trace_id,
             user_id=self.user.id,
             roles=self.user.roles,
             plan=self.user.plan,
-            name=self.user.name,
+            name=self.name,
             scopes=(frozenset(Permission) if self.scopes is None else self.scopes) - NEVER_BY_KEY,
             credential_id=self.id,
         )
 
+    def _works_from(self, address: IPv4Address | IPv6Address | None) -> bool:
+        if not self.networks:
+            return True
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        return address is not None and any(address in ip_network(block) for block in self.networks)
+
     def revoked(self, *, at: datetime) -> ApiKey:
         """Revoking twice keeps the first time."""
-        return self if self.revoked_at is not None else replace(self, revoked_at=at)
+        if self.revoked_at is not None:
+            return self
+        return replace(self, revoked_at=at).announcing(ApiKeyRevoked(occurred_at=at, user_id=self.user.id, key_id=self.id))
+
+
+def _blocks(networks: Sequence[str]) -> tuple[str, ...]:
+    if len(networks) > MOST_NETWORKS:
+        raise InvalidInput(f"a key is bound to at most {MOST_NETWORKS} networks, were {len(networks)}")
+    blocks = []
+    for index, text in enumerate(networks):
+        try:
+            blocks.append(str(ip_network(text.strip())))
+        except ValueError:
+            sentence = f"a network is an address or a CIDR block such as 203.0.113.0/24, was {text[:64]!r}"
+            raise InvalidInput(sentence, errors=(FieldError(f"/networks/{index}", "network", sentence),)) from None
+    return tuple(dict.fromkeys(blocks))

@@ -7,11 +7,12 @@ from typing import Protocol
 
 from tradingcore.auth.ids import ApiKeyId
 from tradingcore.auth.model.api_key import ApiKey
+from tradingcore.auth.ports.accounts import AccountRepository
 from tradingcore.kernel.authz import Actor
 
 
 class ApiKeyRepository(Protocol):
-    """Keys and the service users that they act for. A row is visible to its own user, to the system and to operators."""
+    """Keys, each with its holder as it is now. A row is visible to its own user, to whoever manages keys and to operators."""
 
     __slots__ = ()
 
@@ -25,7 +26,7 @@ class ApiKeyRepository(Protocol):
 
     @abstractmethod
     async def save(self, key: ApiKey) -> ApiKey:
-        """Insert the key (and its user) or update it. Raises `StaleVersion`."""
+        """Insert the key, whose holder has an account, or update it. Raises `StaleVersion`."""
 
 
 class AuthUnitOfWork(Protocol):
@@ -34,6 +35,10 @@ class AuthUnitOfWork(Protocol):
     @property
     @abstractmethod
     def api_keys(self) -> ApiKeyRepository: ...
+
+    @property
+    @abstractmethod
+    def accounts(self) -> AccountRepository: ...
 
 
 class ApiKeyLookup(Protocol):

@@ -10,15 +10,25 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tradingcore.auth.errors import ApiKeyNotFound
+from tradingcore.auth.errors import AccountNotFound, ApiKeyNotFound
 from tradingcore.auth.ids import ApiKeyId
+from tradingcore.auth.model.api_key import ApiKey
 from tradingcore.auth.ports.keys import ApiKeyLookup, AuthUnitOfWork, TicketStore
 from tradingcore.kernel.authz import Actor, Permission, Role, TraceId
 from tradingcore.kernel.ports import UnitOfWorkFactory
-from tradingcore.testing.builders import HOUR, MONDAY, a_service_user, an_actor, an_api_key, an_id, the_actor_of
+from tradingcore.testing.builders import HOUR, MONDAY, a_key_holder, an_actor, an_api_key, an_id, the_account_of, the_actor_of
 from tradingcore.testing.unit_of_work import AT_A_TIME, UnitOfWorkContract
 
 Units = UnitOfWorkFactory[AuthUnitOfWork]
+
+
+async def store(unit: AuthUnitOfWork, key: ApiKey) -> ApiKey:
+    """Save a key and, before it, the account that it acts for."""
+    try:
+        await unit.accounts.get(key.user.id)
+    except AccountNotFound:
+        await unit.accounts.save(the_account_of(key))
+    return await unit.api_keys.save(key)
 
 
 @pytest.mark.asyncio
@@ -33,7 +43,7 @@ class AuthUnitOfWorkContract(UnitOfWorkContract[AuthUnitOfWork]):
         return units
 
     async def write(self, unit: AuthUnitOfWork, number: int) -> None:
-        await unit.api_keys.save(an_api_key(name=f"key {number}"))
+        await store(unit, an_api_key(name=f"key {number}"))
 
     async def written(self, unit: AuthUnitOfWork) -> int:
         return len(await unit.api_keys.list_all())
@@ -47,10 +57,10 @@ class AuthUnitOfWorkContract(UnitOfWorkContract[AuthUnitOfWork]):
     async def test_key_round_trip(self, units: Units) -> None:
         key = an_api_key(
             scopes=frozenset({Permission.SIGNALS_READ, Permission.MARKET_READ}),
-            user=a_service_user(roles=frozenset({Role.TRADER, Role.INVESTOR})),
+            user=a_key_holder(roles=frozenset({Role.TRADER, Role.INVESTOR})),
         )
         async with units(an_actor()) as unit:
-            saved = await unit.api_keys.save(key)
+            saved = await store(unit, key)
         async with units(an_actor()) as unit:
             assert await unit.api_keys.get(key.id) == saved == replace(key, version=1)
             await unit.api_keys.save(saved.revoked(at=MONDAY + HOUR))
@@ -60,25 +70,25 @@ class AuthUnitOfWorkContract(UnitOfWorkContract[AuthUnitOfWork]):
     async def test_narrow_and_empty_scopes_stay_apart(self, units: Units) -> None:
         unlimited, powerless = an_api_key(scopes=None), an_api_key(scopes=frozenset())
         async with units(an_actor()) as unit:
-            await unit.api_keys.save(unlimited)
-            await unit.api_keys.save(powerless)
+            await store(unit, unlimited)
+            await store(unit, powerless)
         async with units(an_actor()) as unit:
             assert (await unit.api_keys.get(unlimited.id)).scopes is None
             assert (await unit.api_keys.get(powerless.id)).scopes == frozenset()
 
     async def test_one_user_may_hold_several_keys(self, units: Units) -> None:
-        user = a_service_user()
+        user = a_key_holder()
         async with units(an_actor()) as unit:
-            await unit.api_keys.save(an_api_key(user=user))
+            await store(unit, an_api_key(user=user))
         async with units(an_actor()) as unit:
-            await unit.api_keys.save(an_api_key(user=user))
+            await store(unit, an_api_key(user=user))
             assert [key.user for key in await unit.api_keys.list_all()] == [user, user]
 
     async def test_keys_are_listed_newest_first(self, units: Units) -> None:
         keys = [an_api_key(created_at=MONDAY + hour * HOUR) for hour in (2, 0, 1)]
         async with units(an_actor()) as unit:
             for key in keys:
-                await unit.api_keys.save(key)
+                await store(unit, key)
         async with units(an_actor()) as unit:
             listed = [key.created_at for key in await unit.api_keys.list_all()]
         assert listed == [MONDAY + hour * HOUR for hour in (2, 1, 0)]
@@ -86,8 +96,8 @@ class AuthUnitOfWorkContract(UnitOfWorkContract[AuthUnitOfWork]):
     async def test_another_users_key_is_not_found(self, units: Units, units_of_users: Units) -> None:
         mine, theirs = an_api_key(), an_api_key()
         async with units(an_actor()) as unit:
-            await unit.api_keys.save(mine)
-            saved = await unit.api_keys.save(theirs)
+            await store(unit, mine)
+            saved = await store(unit, theirs)
         me = the_actor_of(mine)
         async with units_of_users(me) as unit:
             assert [key.id for key in await unit.api_keys.list_all()] == [mine.id]
@@ -107,7 +117,7 @@ class AuthUnitOfWorkContract(UnitOfWorkContract[AuthUnitOfWork]):
     async def test_user_may_revoke_an_own_key(self, units: Units, units_of_users: Units) -> None:
         key = an_api_key()
         async with units(an_actor()) as unit:
-            saved = await unit.api_keys.save(key)
+            saved = await store(unit, key)
         async with units_of_users(the_actor_of(key)) as unit:
             await unit.api_keys.save(saved.revoked(at=MONDAY + HOUR))
         async with units(an_actor()) as unit:
@@ -116,7 +126,7 @@ class AuthUnitOfWorkContract(UnitOfWorkContract[AuthUnitOfWork]):
     async def test_nobody_sees_no_key(self, units: Units, units_of_users: Units) -> None:
         key = an_api_key()
         async with units(an_actor()) as unit:
-            await unit.api_keys.save(key)
+            await store(unit, key)
         async with units_of_users(Actor.anonymous(TraceId("0" * 32))) as unit:
             assert not await unit.api_keys.list_all()
             with pytest.raises(ApiKeyNotFound):
@@ -138,8 +148,8 @@ class ApiKeyLookupContract:
     async def test_key_is_found_by_its_id_for_nobody_in_particular(self, lookup: ApiKeyLookup, units: Units) -> None:
         key = an_api_key()
         async with units(an_actor()) as unit:
-            saved = await unit.api_keys.save(key)
-            await unit.api_keys.save(an_api_key())
+            saved = await store(unit, key)
+            await store(unit, an_api_key())
         assert await lookup.find_for_authentication(key.id) == saved
 
     async def test_unknown_id_finds_nothing(self, lookup: ApiKeyLookup) -> None:
@@ -147,7 +157,7 @@ class ApiKeyLookupContract:
 
     async def test_revocation_shows_at_once(self, lookup: ApiKeyLookup, units: Units) -> None:
         async with units(an_actor()) as unit:
-            saved = await unit.api_keys.save(an_api_key())
+            saved = await store(unit, an_api_key())
         async with units(an_actor()) as unit:
             await unit.api_keys.save(saved.revoked(at=MONDAY))
         found = await lookup.find_for_authentication(saved.id)

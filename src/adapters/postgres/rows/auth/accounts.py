@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from tradingcore.auth.model.account import AccountStatus, Avatar, Profile, UserAccount
+from tradingcore.auth.model.account import AccountKind, AccountStatus, Avatar, Profile, UserAccount
 from tradingcore.auth.model.email_address import EmailAddress
 from tradingcore.auth.model.one_time_token import OneTimeToken, TokenPurpose
 from tradingcore.auth.model.password import PasswordHash
@@ -39,6 +39,7 @@ def account_to_row(account: UserAccount, sealer: Sealer, key: WrappedKey | None)
         "created_at": account.created_at,
         "verified_at": account.verified_at,
         "closed_at": account.closed_at,
+        "kind": account.kind,
     }
 
 
@@ -63,6 +64,7 @@ def account_from_row(row: Row[Any], sealer: Sealer, key: WrappedKey | None) -> U
         created_at=row.created_at,
         verified_at=row.verified_at,
         closed_at=row.closed_at,
+        kind=AccountKind(row.kind),
     )
 
 

@@ -6,18 +6,9 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from tradingcore.auth.model.api_key import ApiKey, ServiceUser
+from tradingcore.auth.model.account import AccountStatus
+from tradingcore.auth.model.api_key import ApiKey, KeyHolder
 from tradingcore.kernel.authz import Actor, Permission, Plan, Role, TraceId, UserId
-
-
-def user_to_row(user: ServiceUser) -> dict[str, Any]:
-    return {
-        "id": user.id,
-        "name": user.name,
-        "roles": sorted(user.roles),
-        "plan": user.plan,
-        "created_at": user.created_at,
-    }
 
 
 def api_key_to_row(key: ApiKey) -> dict[str, Any]:
@@ -29,28 +20,31 @@ def api_key_to_row(key: ApiKey) -> dict[str, Any]:
         "scopes": None if key.scopes is None else sorted(key.scopes),
         "created_at": key.created_at,
         "expires_at": key.expires_at,
+        "networks": list(key.networks),
         "revoked_at": key.revoked_at,
+        "last_used_at": key.last_used_at,
     }
 
 
 def api_key_from_row(row: Row[Any]) -> ApiKey:
-    """``row`` carries the user's columns beside those of the key, with the prefix ``user_``."""
+    """``row`` carries columns of the holder's account beside those of the key, with the prefix ``user_``."""
     return ApiKey(
         version=row.version,
         id=row.id,
-        user=ServiceUser(
+        user=KeyHolder(
             id=row.user_id,
-            name=row.user_name,
             roles=frozenset(Role(role) for role in row.user_roles),
             plan=Plan(row.user_plan),
-            created_at=row.user_created_at,
+            is_active=row.user_status == AccountStatus.ACTIVE,
         ),
         name=row.name,
         secret_hash=bytes(row.secret_hash),
         scopes=None if row.scopes is None else frozenset(Permission(scope) for scope in row.scopes),
         created_at=row.created_at,
         expires_at=row.expires_at,
+        networks=tuple(row.networks),
         revoked_at=row.revoked_at,
+        last_used_at=row.last_used_at,
     )
 
 

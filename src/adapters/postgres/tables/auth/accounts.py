@@ -42,6 +42,7 @@ user_accounts: Final = Table(
     moment("created_at"),
     moment("verified_at", nullable=True),
     moment("closed_at", nullable=True),
+    text("kind"),
     Index("user_accounts_address", "email_index", unique=True, postgresql_where=sql("verified_at is not null")),
     Index("user_accounts_email_index", "email_index"),
     Index("user_accounts_created_at", "created_at", "id"),

@@ -6,29 +6,20 @@ from sqlalchemy import ARRAY, JSON, BigInteger, Column, ForeignKey, Index, Large
 
 from adapters.postgres.tables.columns import METADATA, moment, text, uuid
 
-service_users: Final = Table(
-    "service_users",
-    METADATA,
-    uuid("id", primary_key=True),
-    text("name"),
-    Column("roles", ARRAY(Text), nullable=False),
-    text("plan"),
-    moment("created_at"),
-    schema="public",
-)
-
 api_keys: Final = Table(
     "api_keys",
     METADATA,
     uuid("id", primary_key=True),
     Column("version", BigInteger, nullable=False),
-    uuid("user_id", ForeignKey("public.service_users.id")),
+    uuid("user_id", ForeignKey("public.user_accounts.id")),
     text("name"),
     Column("secret_hash", LargeBinary, nullable=False),
     Column("scopes", ARRAY(Text)),
     moment("created_at"),
     moment("expires_at"),
     moment("revoked_at", nullable=True),
+    Column("networks", ARRAY(Text), nullable=False),
+    moment("last_used_at", nullable=True),
     Index("api_keys_user_id", "user_id"),
     schema="public",
 )
