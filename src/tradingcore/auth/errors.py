@@ -76,6 +76,13 @@ class TrustedDeviceNotFound(NotFound):
     title = "Trusted device not found"
 
 
+class PasswordWrong(InvalidInput):
+    """Somebody who has signed in gave another password than the present one."""
+
+    code = "auth.password_wrong"
+    title = "Password wrong"
+
+
 class AccountDisabled(RuleViolation):
     """The account is closed or suspended, which its owner learns only after proving to be the owner."""
 

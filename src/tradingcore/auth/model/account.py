@@ -167,6 +167,11 @@ class UserAccount(Aggregate):
         changed = replace(self, password=password, password_changed_at=at).with_new_rights()
         return changed.announcing(PasswordChanged(occurred_at=at, user_id=self.id, is_reset=is_reset))
 
+    def without_password(self, *, at: datetime) -> UserAccount:
+        """Whoever knew it knows nothing any more; another one can be chosen by mail."""
+        changed = replace(self, password=None, password_changed_at=at).with_new_rights()
+        return changed.announcing(PasswordChanged(occurred_at=at, user_id=self.id, is_reset=True))
+
     def with_better_hash(self, password: PasswordHash) -> UserAccount:
         """The same password, hashed as it is done today: nothing changes for anybody."""
         return replace(self, password=password)

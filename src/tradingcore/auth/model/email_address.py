@@ -32,6 +32,11 @@ class EmailAddress:
     def local_part(self) -> str:
         return self.text.rpartition("@")[0]
 
+    @property
+    def masked(self) -> str:
+        """Enough to be known by its owner and by nobody else: ``a***@example.org``."""
+        return f"{self.text[0]}***@{self.text.rpartition('@')[2]}"
+
     @classmethod
     def parse(cls, text: str) -> EmailAddress:
         """Raises `InvalidInput`. Checks the form; that the mailbox exists and is its sender's only a mailed token proves."""

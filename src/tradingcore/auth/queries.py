@@ -1,0 +1,35 @@
+"""Read side of the context."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from tradingcore.kernel.authz import Actor, EventId, UserId
+from tradingcore.kernel.page import Page, PageRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One act, as the audit trail has it. ``facts`` are those of its event."""
+
+    id: EventId
+    at: datetime
+    type: str
+    user_id: UserId | None
+    actor_id: UserId | None
+    actor_name: str
+    facts: Mapping[str, Any]
+
+
+class AuditTrail(Protocol):
+    """What was audited. People see what concerns their own account; whoever may read the trail sees all of it."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def list_about(self, actor: Actor, user_id: UserId, page: PageRequest) -> Page[AuditEntry]:
+        """Return what concerns ``user_id`` and ``actor`` may see, newest first."""

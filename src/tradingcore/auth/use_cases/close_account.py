@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from tradingcore.auth.model.one_time_token import TokenPurpose
+from tradingcore.auth.model.session import EndReason
+from tradingcore.auth.ports.identities import IdentityRepository
+from tradingcore.auth.ports.keys import ApiKeyRepository
+from tradingcore.auth.use_cases.mailing import Mailer
+from tradingcore.auth.use_cases.new_passwords import CredentialUnitOfWork
+from tradingcore.auth.use_cases.second_factor import remove_factors
+from tradingcore.kernel.authz import Actor, Permission, StepUp
+from tradingcore.kernel.errors import PermissionDenied
+from tradingcore.kernel.ports import Clock, UnitOfWorkFactory
+from tradingcore.kernel.use_case import UseCase
+
+
+class ClosingUnitOfWork(CredentialUnitOfWork, Protocol):
+    """Everything that opens an account."""
+
+    __slots__ = ()
+
+    @property
+    def api_keys(self) -> ApiKeyRepository: ...
+
+    @property
+    def identities(self) -> IdentityRepository: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseAccountCommand:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseAccount(UseCase[CloseAccountCommand, None]):
+    """Close the own account for good: sessions, keys, factors, identities and mailed secrets end, and the address is free."""
+
+    permission: ClassVar[Permission] = Permission.ACCOUNT_OWN
+    step_up: ClassVar[StepUp | None] = StepUp()
+    uow: UnitOfWorkFactory[ClosingUnitOfWork]
+    mailer: Mailer
+    clock: Clock
+
+    async def handle(self, actor: Actor, command: CloseAccountCommand) -> None:
+        if actor.user_id is None:
+            raise PermissionDenied("this is about the own account, which an operator has not")
+        now = self.clock.now()
+        async with self.uow(actor) as unit:
+            account = await unit.accounts.get(actor.user_id)
+            await unit.accounts.save(account.closed(at=now))
+            await unit.sessions.end_all(account.id, EndReason.ACCOUNT_CHANGED, at=now)
+            for key in await unit.api_keys.list_all():
+                if key.user.id == account.id and key.revoked_at is None:
+                    await unit.api_keys.save(key.revoked(at=now))
+            await remove_factors(unit, account.id, at=now)
+            await unit.identities.delete_all(account.id)
+            await unit.one_time_tokens.void(account.id, list(TokenPurpose))
+            self.mailer.request(
+                unit, "account_closed", to=account.email, locale=account.profile.locale, values={"at": now.isoformat()}
+            )
