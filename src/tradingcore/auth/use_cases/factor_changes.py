@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol
 
 from tradingcore.auth.events import FactorAdded, FactorRemoved
 from tradingcore.auth.ids import SessionId
+from tradingcore.auth.model.account import UserAccount
 from tradingcore.auth.model.challenge import FactorKind
 from tradingcore.auth.model.session import EndReason
 from tradingcore.auth.ports.accounts import AccountUnitOfWork
@@ -15,7 +17,6 @@ from tradingcore.auth.use_cases.mailing import Mailer
 from tradingcore.auth.use_cases.second_factor import SecondFactors, forget_trust
 from tradingcore.kernel.authz import Actor, Assurance, Permission, StepUp, UserId, authorize
 from tradingcore.kernel.errors import Unauthenticated
-from tradingcore.kernel.ports import Clock
 
 SURE: StepUp = StepUp(assurance=Assurance.AAL2)
 """Asked of whoever changes the factors of an account that has one: a stolen password must not be enough to take it away."""
@@ -38,7 +39,6 @@ class FactorChanges:
 
     factors: SecondFactors
     mailer: Mailer
-    clock: Clock
 
     async def demand(self, actor: Actor, unit: FactorUnitOfWork) -> None:
         """Raise `StepUpRequired` unless a recent second factor was shown, where the account has one."""
@@ -47,7 +47,7 @@ class FactorChanges:
 
     async def added(self, actor: Actor, unit: FactorChangeUnitOfWork, kind: FactorKind) -> None:
         """The device in hand has just shown the new factor, which makes its session as sure as one can be."""
-        event = FactorAdded(occurred_at=self.clock.now(), user_id=owner_of(actor), kind=kind)
+        event = FactorAdded(occurred_at=self.now(), user_id=owner_of(actor), kind=kind)
         unit.announce(event)
         await self._settle(actor, unit, kind, template="factor_added")
         if actor.session_id is not None:
@@ -57,7 +57,7 @@ class FactorChanges:
     async def removed(self, actor: Actor, unit: FactorChangeUnitOfWork, kind: FactorKind) -> None:
         """Without any factor left nothing rests on two of them: not backup codes, and not the present session."""
         user_id = owner_of(actor)
-        unit.announce(FactorRemoved(occurred_at=self.clock.now(), user_id=user_id, kind=kind))
+        unit.announce(FactorRemoved(occurred_at=self.now(), user_id=user_id, kind=kind))
         await self._settle(actor, unit, kind, template="factor_removed")
         if not await self.factors.kinds(unit, user_id):
             await unit.backup_codes.replace(user_id, ())
@@ -66,15 +66,17 @@ class FactorChanges:
                 await unit.sessions.save(replace(session, assurance=Assurance.AAL1))
 
     async def _settle(self, actor: Actor, unit: FactorChangeUnitOfWork, kind: FactorKind, *, template: str) -> None:
-        now, user_id = self.clock.now(), owner_of(actor)
+        now, user_id = self.now(), owner_of(actor)
         but = None if actor.session_id is None else SessionId(actor.session_id)
         account = await unit.accounts.save((await unit.accounts.get(user_id)).with_new_rights())
         await unit.sessions.end_all(user_id, EndReason.CREDENTIAL_CHANGED, at=now, but=but)
         await forget_trust(unit, user_id, at=now)
-        self.mailer.request(
-            unit,
-            template,
-            to=account.email,
-            locale=account.profile.locale,
-            values={"factor": kind.value, "at": now.isoformat()},
-        )
+        self.tell(unit, account, template, factor=kind.value)
+
+    def tell(self, unit: FactorChangeUnitOfWork, account: UserAccount, template: str, *, factor: str) -> None:
+        """Write to the owner, who may not be the one who did it."""
+        values = {"factor": factor, "at": self.now().isoformat()}
+        self.mailer.request(unit, template, to=account.email, locale=account.profile.locale, values=values)
+
+    def now(self) -> datetime:
+        return self.factors.clock.now()

@@ -11,12 +11,10 @@ from tradingcore.auth.errors import FactorExists, FactorNotFound, FactorRefused
 from tradingcore.auth.events import FactorDenied
 from tradingcore.auth.model.challenge import FactorKind
 from tradingcore.auth.model.totp import SECRET_BYTES, TotpFactor, matching_step, provisioning_uri, secret_text
-from tradingcore.auth.policies.limits import AttemptPolicy
 from tradingcore.auth.ports.qr_codes import QrCodes
 from tradingcore.auth.use_cases.factor_changes import SURE, FactorChanges, FactorChangeUnitOfWork, owner_of
-from tradingcore.auth.use_cases.second_factor import SecondFactors
 from tradingcore.kernel.authz import Actor, Permission, StepUp, UserId
-from tradingcore.kernel.ports import AttemptLimiter, Clock, SecretSource, UnitOfWorkFactory
+from tradingcore.kernel.ports import SecretSource, UnitOfWorkFactory
 from tradingcore.kernel.use_case import UseCase
 
 
@@ -47,7 +45,6 @@ class EnrolTotp(UseCase[EnrolTotpCommand, TotpEnrolment]):
     changes: FactorChanges
     qr_codes: QrCodes
     secrets: SecretSource
-    clock: Clock
     issuer: str
 
     async def handle(self, actor: Actor, command: EnrolTotpCommand) -> TotpEnrolment:
@@ -55,7 +52,7 @@ class EnrolTotp(UseCase[EnrolTotpCommand, TotpEnrolment]):
         async with self.uow(actor) as unit:
             await self.changes.demand(actor, unit)
             account = await unit.accounts.get(user_id)
-            if not await unit.totp_factors.enrol(TotpFactor(user_id=user_id, created_at=self.clock.now()), secret):
+            if not await unit.totp_factors.enrol(TotpFactor(user_id=user_id, created_at=self.changes.now()), secret):
                 raise FactorExists("this account has an authenticator already: remove it before you set up another one")
         name = str(user_id) if account.email is None else account.email.text
         uri = provisioning_uri(secret, issuer=self.issuer, account=name)
@@ -84,33 +81,29 @@ class ConfirmTotp(UseCase[ConfirmTotpCommand, ConfirmedTotp]):
     permission: ClassVar[Permission] = Permission.ACCOUNT_OWN
     step_up: ClassVar[StepUp | None] = StepUp()
     uow: UnitOfWorkFactory[FactorChangeUnitOfWork]
-    factors: SecondFactors
     changes: FactorChanges
-    attempts: AttemptLimiter
-    limits: AttemptPolicy
-    clock: Clock
 
     async def handle(self, actor: Actor, command: ConfirmTotpCommand) -> ConfirmedTotp:
-        user_id, now = owner_of(actor), self.clock.now()
-        reservation = await self.attempts.reserve(self.limits.code_check(user_id=user_id))
+        user_id, now, factors = owner_of(actor), self.changes.now(), self.changes.factors
+        reservation = await factors.reserve(user_id)
         try:
             async with self.uow(actor) as unit:
                 await self.changes.demand(actor, unit)
                 await self._confirm(unit, user_id, command.code, at=now)
-                codes = await self.factors.new_backup_codes(unit, user_id)
+                codes = await factors.new_backup_codes(unit, user_id)
                 await self.changes.added(actor, unit, FactorKind.TOTP)
         except FactorRefused:
             async with self.uow(actor) as unit:
                 unit.announce(FactorDenied(occurred_at=now, user_id=user_id, kind=FactorKind.TOTP, purpose=None))
             raise
-        await self.attempts.refund(reservation)
+        await factors.attempts.refund(reservation)
         return ConfirmedTotp(backup_codes=codes)
 
     async def _confirm(self, unit: FactorChangeUnitOfWork, user_id: UserId, code: str, *, at: datetime) -> None:
         factor, secret = await unit.totp_factors.find(user_id), await unit.totp_factors.secret_of(user_id)
         if factor is None or secret is None or factor.is_confirmed:
             raise FactorNotFound("no authenticator waits to be confirmed: set one up first")
-        step = matching_step(secret, code, at=at, previous_steps=self.factors.policy.totp_previous_steps)
+        step = matching_step(secret, code, at=at, previous_steps=self.changes.factors.policy.totp_previous_steps)
         if step is None:
             raise FactorRefused("the code is not right: check that the clock of the device is")
         if not await unit.totp_factors.confirm(user_id, step=step, at=at):

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tradingcore.auth.errors import FactorNotFound
-from tradingcore.auth.use_cases.factor_changes import SURE, FactorChangeUnitOfWork, owner_of
-from tradingcore.auth.use_cases.mailing import Mailer
-from tradingcore.auth.use_cases.second_factor import SecondFactors
+from tradingcore.auth.use_cases.factor_changes import SURE, FactorChanges, FactorChangeUnitOfWork, owner_of
 from tradingcore.kernel.authz import Actor, Permission, StepUp
-from tradingcore.kernel.ports import Clock, UnitOfWorkFactory
+from tradingcore.kernel.ports import UnitOfWorkFactory
 from tradingcore.kernel.use_case import UseCase
 
 
@@ -28,22 +26,13 @@ class RegenerateBackupCodes(UseCase[RegenerateBackupCodesCommand, Sequence[str]]
     permission: ClassVar[Permission] = Permission.ACCOUNT_OWN
     step_up: ClassVar[StepUp | None] = SURE
     uow: UnitOfWorkFactory[FactorChangeUnitOfWork]
-    factors: SecondFactors
-    mailer: Mailer
-    clock: Clock
+    changes: FactorChanges
 
     async def handle(self, actor: Actor, command: RegenerateBackupCodesCommand) -> Sequence[str]:
-        user_id = owner_of(actor)
+        user_id, factors = owner_of(actor), self.changes.factors
         async with self.uow(actor) as unit:
-            if not await self.factors.kinds(unit, user_id):
+            if not await factors.kinds(unit, user_id):
                 raise FactorNotFound("backup codes stand in for a second factor: set one up first")
-            codes = await self.factors.new_backup_codes(unit, user_id)
-            account = await unit.accounts.get(user_id)
-            self.mailer.request(
-                unit,
-                "factor_added",
-                to=account.email,
-                locale=account.profile.locale,
-                values={"factor": "backup_codes", "at": self.clock.now().isoformat()},
-            )
+            codes = await factors.new_backup_codes(unit, user_id)
+            self.changes.tell(unit, await unit.accounts.get(user_id), "factor_added", factor="backup_codes")
         return codes

@@ -23,6 +23,7 @@ from tradingcore.auth.policies.second_factor import FactorPolicy
 from tradingcore.auth.ports.factors import FactorLookup, FactorUnitOfWork
 from tradingcore.kernel.authz import Actor, UserId
 from tradingcore.kernel.errors import TooManyAttempts
+from tradingcore.kernel.limits import Reservation
 from tradingcore.kernel.ports import AttemptLimiter, Clock, IdGenerator, SecretSource, UnitOfWorkFactory
 
 U = TypeVar("U", bound=FactorUnitOfWork)
@@ -139,7 +140,7 @@ class SecondFactors:
             if not await unit.challenges.take_attempt(challenge.id, at=self.clock.now()):
                 raise ChallengeEnded(_ENDED)
         try:
-            reservation = await self.attempts.reserve(self.limits.code_check(user_id=challenge.user_id))
+            reservation = await self.reserve(challenge.user_id)
         except TooManyAttempts:
             async with uow(owner) as unit:
                 await unit.challenges.close(challenge.id, at=self.clock.now())
@@ -155,6 +156,10 @@ class SecondFactors:
                 )
             raise
         await self.attempts.refund(reservation)
+
+    async def reserve(self, user_id: UserId) -> Reservation:
+        """Count an attempt at a code before it is looked at. Raises `TooManyAttempts`."""
+        return await self.attempts.reserve(self.limits.code_check(user_id=user_id))
 
     async def _challenge_of(self, answer: FactorAnswer, purpose: ChallengePurpose, session_id: UUID | None) -> Challenge:
         found = None

@@ -58,25 +58,17 @@ class CareDesk(FactorDesk):
             ids=SequentialIds(start=1 << 52),
             secrets=FakeSecrets("mail"),
         )
-        changes = FactorChanges(factors=self.factors, mailer=mailer, clock=self.clock)
+        changes = FactorChanges(factors=self.factors, mailer=mailer)
         self.enrol = EnrolTotp(
             uow=self.units,
             changes=changes,
             qr_codes=SegnoQrCodes(),
             secrets=FakeSecrets("totp"),
-            clock=self.clock,
             issuer="Trading Core",
         )
-        self.confirm = ConfirmTotp(
-            uow=self.units,
-            factors=self.factors,
-            changes=changes,
-            attempts=self.limiter,
-            limits=self.limits,
-            clock=self.clock,
-        )
+        self.confirm = ConfirmTotp(uow=self.units, changes=changes)
         self.remove = RemoveTotp(uow=self.units, changes=changes)
-        self.regenerate = RegenerateBackupCodes(uow=self.units, factors=self.factors, mailer=mailer, clock=self.clock)
+        self.regenerate = RegenerateBackupCodes(uow=self.units, changes=changes)
         self.get = GetFactors(uow=self.units, policy=self.policy)
         self.list_devices = ListTrustedDevices(uow=self.units, clock=self.clock)
         self.revoke_device = RevokeTrustedDevice(uow=self.units, clock=self.clock)
