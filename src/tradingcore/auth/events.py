@@ -82,6 +82,15 @@ class SignedIn(AuditedEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SteppedUp(AuditedEvent):
+    """Whoever is in the session proved again to be its owner."""
+
+    type: ClassVar[str] = "auth.stepped_up"
+    session_id: UUID
+    method: AuthMethod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignInRefused(AuditedEvent):
     """``user_id`` is the account that was tried, if there is one."""
 
@@ -218,6 +227,22 @@ class ApiKeyRevoked(AuditedEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataKeysRewrapped(AuditedEvent):
+    """Every data key is wrapped by the key-encryption key of this version now, save those that could not be read."""
+
+    type: ClassVar[str] = "auth.data_keys_rewrapped"
+    key_version: str
+    unreadable: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataKeyReplaced(AuditedEvent):
+    """A user's personal data was sealed anew under a fresh data key."""
+
+    type: ClassVar[str] = "auth.data_key_replaced"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MailRequested(DomainEvent):
     """A mail to send. ``sealed`` holds recipient, locale and values, encrypted; the template ``none`` is thrown away.
 
@@ -245,6 +270,7 @@ EVENTS: Final[tuple[type[DomainEvent], ...]] = (
     TokenMailed,
     RightsChanged,
     SignedIn,
+    SteppedUp,
     SignInRefused,
     SessionEnded,
     RefreshReuse,
@@ -263,5 +289,7 @@ EVENTS: Final[tuple[type[DomainEvent], ...]] = (
     PhoneRemoved,
     ApiKeyCreated,
     ApiKeyRevoked,
+    DataKeysRewrapped,
+    DataKeyReplaced,
     MailRequested,
 )
