@@ -16,6 +16,18 @@ class CredentialRefused(Unauthenticated):
     title = "Credential refused"
 
 
+class WorkRequired(Unauthenticated):
+    """Somebody guesses a lot: whoever asks solves a puzzle first (`auth.model.puzzle`), then the attempt is looked at."""
+
+    code = "auth.work_required"
+    title = "Proof of work required"
+
+    def __init__(self, message: str, *, puzzle: str, bits: int) -> None:
+        super().__init__(message)
+        self.puzzle = puzzle
+        self.bits = bits
+
+
 class ApiKeyNotFound(NotFound):
     code = "auth.api_key_not_found"
     title = "API key not found"
@@ -57,6 +69,13 @@ class FactorRefused(InvalidInput):
 
     code = "auth.factor_refused"
     title = "Second factor refused"
+
+
+class FactorNeeded(RuleViolation):
+    """The session was opened with a second factor, so that a password alone does not renew it."""
+
+    code = "auth.factor_needed"
+    title = "Second factor needed"
 
 
 class FactorExists(Conflict):

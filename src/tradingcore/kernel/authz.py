@@ -6,7 +6,7 @@ A call is allowed when its permission is in ``role permissions & plan scopes & t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import NewType
 from uuid import UUID
@@ -61,7 +61,8 @@ class Actor:
     ``permissions`` is computed once, when the entry point has authenticated; ``trace_id`` follows the call through every event
     that it causes; ``cause`` is set by the outbox relay only. ``credential_id`` is the API key or the session. ``assurance`` and
     ``authentication_age`` are those of a session, as of the beginning of the call; ``restriction`` says why an account in its
-    present state holds less than its roles give. What ``is_reading`` does can change nothing: its units of work refuse to write.
+    present state holds less than its roles give; ``valid_until`` is when the credential runs out. What ``is_reading`` does can
+    change nothing: its units of work refuse to write.
     """
 
     trace_id: TraceId
@@ -76,6 +77,7 @@ class Actor:
     assurance: Assurance = Assurance.NONE
     authentication_age: timedelta | None = None
     restriction: str | None = None
+    valid_until: datetime | None = None
     is_reading: bool = False
 
     @property

@@ -25,3 +25,11 @@ def opaque_token_hash(token: str) -> bytes:
 def is_opaque_token(text: str) -> bool:
     """Whether ``text`` can be a token at all, so that anything else is refused before a look-up."""
     return _TOKEN.fullmatch(text) is not None
+
+
+def opaque_token_bytes(text: str) -> bytes | None:
+    """The random bytes of a token, or ``None`` for text that is none: each token has one spelling."""
+    if not is_opaque_token(text):
+        return None
+    random = base64.urlsafe_b64decode(text + "=")
+    return random if opaque_token(random) == text else None

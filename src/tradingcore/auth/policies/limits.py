@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from tradingcore.auth.model.puzzle import PUZZLE_LIFETIME
 from tradingcore.kernel.authz import UserId
 from tradingcore.kernel.limits import AttemptKey, Bucket, Excess
 from tradingcore.kernel.network import NetworkPrefix
@@ -39,6 +40,7 @@ REGISTRATIONS: Final = Bucket(name="register.network", limit=10, window=_HOUR)
 RESET_MAIL: Final = Bucket(name="mail.reset", limit=1, window=_MINUTE)
 RESET_MAIL_PER_DAY: Final = Bucket(name="mail.reset_day", limit=5, window=_DAY)
 VERIFICATION_MAIL: Final = Bucket(name="mail.verification", limit=3, window=6 * _HOUR)
+PUZZLE_ANSWERS: Final = Bucket(name="puzzle.answer", limit=1, window=PUZZLE_LIFETIME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,10 @@ class AttemptPolicy:
     def verification_mail(self, *, account: str) -> tuple[AttemptKey, ...]:
         """By address, like everything that fills somebody's mailbox: new accounts with it cost nothing."""
         return (self._of(VERIFICATION_MAIL, account),)
+
+    def puzzle(self, puzzle: str) -> tuple[AttemptKey, ...]:
+        """An answer to a puzzle, which counts once."""
+        return (self._of(PUZZLE_ANSWERS, puzzle),)
 
     def _of(self, bucket: Bucket, *parts: str) -> AttemptKey:
         return AttemptKey.of(bucket, *parts, key=self.key)
