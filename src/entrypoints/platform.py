@@ -143,8 +143,10 @@ async def running(settings: Settings, kind: ProcessKind, *, observer: Observer =
             "stream_kind": "storage",
             "environment": settings.environment.value,
             "observer": observer,
+            "factors": settings.factors,
             **_mail(settings),
             **_limits(settings),
+            **_secrets(settings),
         }
         migrator = None
         if settings.storage_kind == "postgres":
@@ -184,6 +186,16 @@ def _mail(settings: Settings) -> dict[str, Any]:
             authority=mail.authority,
         )
     return options
+
+
+def _secrets(settings: Settings) -> dict[str, Any]:
+    return {
+        "secret_of": partial(secret_of, settings),
+        "passwords": settings.passwords,
+        "tokens": settings.tokens,
+        "key_rings": _at_first_use(_key_rings, settings),
+        "signing_rings": _at_first_use(_signing_rings, settings),
+    }
 
 
 def _limits(settings: Settings) -> dict[str, Any]:
