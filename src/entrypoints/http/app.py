@@ -25,7 +25,9 @@ from entrypoints.http.pages import Cursors, Paging
 from entrypoints.http.problems import EXCEPTION_HANDLERS
 from entrypoints.http.routes import auth, mail, ml, system, trading
 from entrypoints.http.static_files import StaticFiles
+from entrypoints.http.visits import peer_of
 from tradingcore.kernel.authz import Actor, TraceId
+from tradingcore.kernel.ports import RateLimiter
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
@@ -41,6 +43,7 @@ def create_app(
     stream_routes: Sequence[Any] = (),
     asyncapi: Mapping[str, Any] | None = None,
     lifespan: Sequence[Lifespan] = (),
+    limiter: RateLimiter | None = None,
     mailbox: mail.MakeMailbox | None = None,
 ) -> Litestar:
     """Build the application.
@@ -56,12 +59,14 @@ def create_app(
         stream_routes: route handlers of the stream, with their whole paths; they authenticate by themselves.
         asyncapi: the document that describes them.
         lifespan: async context managers around the life of the application, such as the stream's hub.
+        limiter: counts every request under ``/api``; without one nothing is limited.
         mailbox: given in development only: what was mailed is shown to whoever asks.
     """
     metrics = metrics or Metrics()
     lifecycle = lifecycle or Lifecycle()
     cursors = Cursors(settings.cursor_key)
     static_files = StaticFiles(with_docs=settings.shows_docs)
+    scrape_guard = system.ScrapeGuard(settings.metrics_token)
     documents: list[Documents] = []
 
     def paging(request: Request[Any, Any, Any]) -> Paging:
@@ -77,6 +82,7 @@ def create_app(
         dependencies={
             "actor": Provide(actor_of, sync_to_thread=False),
             "paging": Provide(paging, sync_to_thread=False),
+            "peer": Provide(peer_of, sync_to_thread=False),
         },
         middleware=[DefineMiddleware(Identify, authenticate=authenticated)],
         before_request=refuse_unread_query,
@@ -97,6 +103,7 @@ def create_app(
                 "lifecycle": lambda: lifecycle,
                 "metrics": lambda: metrics,
                 "readiness": lambda: readiness,
+                "scrape_guard": lambda: scrape_guard,
                 "static_files": lambda: static_files,
                 **({} if mailbox is None else {"mailbox": mailbox}),
             }
@@ -112,5 +119,7 @@ def create_app(
     described = openapi_document(app, version=settings.version)
     documents.append(Documents(openapi=msgspec.json.encode(described), asyncapi=json.dumps(asyncapi or {}).encode()))
     # The framework's middleware does not see what it cannot route; this layer sees everything.
-    app.asgi_handler = Edge(app.asgi_handler, settings=settings, metrics=metrics, pseudonyms=Pseudonyms(settings.pseudonym_key))
+    app.asgi_handler = Edge(
+        app.asgi_handler, settings=settings, metrics=metrics, pseudonyms=Pseudonyms(settings.pseudonym_key), limiter=limiter
+    )
     return app

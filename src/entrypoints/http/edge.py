@@ -15,8 +15,12 @@ from litestar.types import ASGIApp, Receive, Send
 from entrypoints.http.logs import Pseudonyms
 from entrypoints.http.metrics import UNMATCHED, Metrics
 from entrypoints.http.options import HttpSettings
-from entrypoints.http.problems import Problem, Refused, problem_headers, refusal
+from entrypoints.http.peer import peer_from
+from entrypoints.http.problems import Problem, Refused, problem_headers, problem_of, refusal
+from entrypoints.http.stream.limits import CloseCode
 from entrypoints.http.trace import Call, call_from, remember_call
+from entrypoints.http.visits import TooManyRequests, Visit, remember_visit, visit_of
+from tradingcore.kernel.ports import RateLimiter
 
 DEFAULT_HEADERS: Final[Mapping[bytes, bytes]] = {
     b"x-content-type-options": b"nosniff",
@@ -30,10 +34,13 @@ DEFAULT_HEADERS: Final[Mapping[bytes, bytes]] = {
 
 ALLOWED_METHODS: Final = b"GET, HEAD, POST"
 ALLOWED_REQUEST_HEADERS: Final = b"authorization, content-type, if-none-match, last-event-id, traceparent, x-request-id"
-EXPOSED_HEADERS: Final = b"etag, link, retry-after, traceparent, www-authenticate, x-request-id"
+EXPOSED_HEADERS: Final = b"etag, link, ratelimit, ratelimit-policy, retry-after, traceparent, www-authenticate, x-request-id"
 PREFLIGHT_SECONDS: Final = b"600"
 LARGEST_HEAD: Final = 16 * 1024
 """Bytes of path, query and headers."""
+
+LIMITED_PATHS: Final = "/api/"
+"""What is under it counts against the general limit; probes, metrics, pages and documents do not."""
 
 ENDLESS_PATHS: Final = frozenset({"/api/v1/events"})
 """Paths whose answer never ends, so that there is no such thing as its HEAD."""
@@ -42,8 +49,17 @@ ENDLESS_PATHS: Final = frozenset({"/api/v1/events"})
 class Edge:
     """An ASGI application around the framework's."""
 
-    def __init__(self, app: ASGIApp, *, settings: HttpSettings, metrics: Metrics, pseudonyms: Pseudonyms) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        settings: HttpSettings,
+        metrics: Metrics,
+        pseudonyms: Pseudonyms,
+        limiter: RateLimiter | None = None,
+    ) -> None:
         self._app = app
+        self._limiter = limiter
         self._settings = settings
         self._metrics = metrics
         self._pseudonyms = pseudonyms
@@ -56,15 +72,27 @@ class Edge:
             return
         call = call_from(scope["headers"])
         remember_call(scope, call)
+        remember_visit(scope, Visit(peer_from(scope, trusted_hops=self._settings.trusted_hops), self._limiter))
         with structlog.contextvars.bound_contextvars(trace_id=call.trace_id, span_id=call.span_id, request_id=call.request_id):
             if scope["type"] == "websocket":
-                await self._app(scope, receive, _Handshake(self, scope, call, send).send)
+                await self._shake_hands(scope, receive, _Handshake(self, scope, call, send))
             else:
                 await _Exchange(self, scope, call, send).run(receive)
+
+    async def _shake_hands(self, scope: Any, receive: Receive, handshake: _Handshake) -> None:
+        try:
+            # Nobody is known before the first frame; what is sent then counts for whoever that names.
+            await visit_of(scope).count()
+        except TooManyRequests as error:
+            self._metrics.limited.inc()
+            await handshake.refuse(error)
+        else:
+            await self._app(scope, receive, handshake.send)
 
     async def answer(self, exchange: _Exchange, receive: Receive) -> None:
         scope: Any = exchange.scope
         if _is_preflight(scope):
+            exchange.is_free = True
             await exchange.send_plain(HTTPStatus.NO_CONTENT, self._preflight_headers(scope))
             return
         if _head_size(scope) > LARGEST_HEAD:
@@ -91,6 +119,7 @@ class Edge:
     def headers_for(self, scope: Any, call: Call) -> dict[bytes, bytes]:
         """What an answer gets unless it has it."""
         headers = {**DEFAULT_HEADERS, b"x-request-id": call.request_id.encode(), b"traceparent": call.traceparent.encode()}
+        headers |= visit_of(scope).headers()
         origin = _header(scope, b"origin")
         if self._origins:
             headers[b"vary"] = b"Origin"
@@ -112,6 +141,8 @@ class Edge:
         scope: Any = exchange.scope
         route = scope.get("path_template") or UNMATCHED
         status = exchange.status or 499  # the client went away first
+        if visit_of(scope).is_over:
+            self._metrics.limited.inc()
         self._metrics.request_answered(method=exchange.method, route=route, status=status, seconds=seconds)
         actor = scope.get("user")
         is_probe = route.startswith("/health") or route == "/metrics"
@@ -145,13 +176,19 @@ class _Exchange:
         self.method: str = scope["method"]
         self.status: int | None = None
         self.deadline: asyncio.Timeout | None = None
+        self.is_free = not scope["path"].startswith(LIMITED_PATHS)
+        self._is_replaced = False
 
     async def run(self, receive: Receive) -> None:
         await self._edge.run(self, receive)
 
     async def send(self, message: Any) -> None:
         """Complete the head of an answer; drop the body of an answer to HEAD."""
+        if self._is_replaced:
+            return
         if message["type"] == "http.response.start":
+            if not self.is_free and not visit_of(self.scope).is_counted and not await self._counts():
+                return
             self.status = message["status"]
             if self.deadline is not None and not self.deadline.expired():
                 self.deadline.reschedule(None)
@@ -169,11 +206,27 @@ class _Exchange:
         await self.send({"type": "http.response.start", "status": status.value, "headers": list(headers.items())})
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
+    async def _counts(self) -> bool:
+        # What was refused before anybody was known: no such path, no credential, one that does not hold.
+        try:
+            await visit_of(self.scope).count()
+        except TooManyRequests as error:
+            await self.send_limit(error)
+            self._is_replaced = True
+            return False
+        return True
+
+    async def send_limit(self, error: TooManyRequests) -> None:
+        await self._send_problem(problem_of(error, instance=self._call.request_id), retry_after=error.retry_after_seconds)
+
     async def send_refusal(self, refused: Refused) -> None:
-        problem: Problem = refusal(refused, instance=self._call.request_id)
+        await self._send_problem(refusal(refused, instance=self._call.request_id))
+
+    async def _send_problem(self, problem: Problem, **about: Any) -> None:
         body = msgspec.json.encode(problem)
-        headers = problem_headers(problem, had_credential=False) | {"content-length": str(len(body))}
-        await self.send_plain(refused.status, {name.lower().encode(): value.encode() for name, value in headers.items()}, body)
+        headers = problem_headers(problem, had_credential=False, **about) | {"content-length": str(len(body))}
+        named = {name.lower().encode(): value.encode() for name, value in headers.items()}
+        await self.send_plain(HTTPStatus(problem.status), named, body)
 
 
 class _Handshake:
@@ -195,6 +248,12 @@ class _Handshake:
         else:
             detail = "pages of this origin may not open a stream; http.allowed_origins names those that may"
             await self._exchange.send_refusal(Refused(HTTPStatus.FORBIDDEN, "origin_refused", detail))
+
+    async def refuse(self, error: TooManyRequests) -> None:
+        if "websocket.http.response" in (self._scope.get("extensions") or {}):
+            await self._exchange.send_limit(error)
+        else:
+            await self._send({"type": "websocket.close", "code": CloseCode.TOO_MANY_FRAMES.value, "reason": ""})
 
     async def _send_response(self, message: Any) -> None:
         answer: Any = {**message, "type": f"websocket.{message['type']}"}

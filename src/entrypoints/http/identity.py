@@ -11,6 +11,7 @@ from litestar.types import ASGIApp, Receive, Send
 
 from entrypoints.http.openapi import is_open, only_reads
 from entrypoints.http.trace import call_of
+from entrypoints.http.visits import visit_of
 from tradingcore.auth.errors import CredentialRefused
 from tradingcore.kernel.authz import Actor, TraceId
 from tradingcore.kernel.errors import Unauthenticated
@@ -31,6 +32,7 @@ class Identify:
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             actor = await self._actor_of(scope)
+            await visit_of(scope).count(actor)
             scope["user"] = replace(actor, is_reading=True) if only_reads(scope["route_handler"], scope["method"]) else actor
         await self._app(scope, receive, send)
 

@@ -34,6 +34,9 @@ class Metrics:
             registry=self.registry,
         )
         self.in_flight = Gauge("tradingcore_http_requests_in_flight", "requests under way", registry=self.registry)
+        self.limited = Counter(
+            "tradingcore_http_requests_limited", "requests and sockets over the general limit", registry=self.registry
+        )
         self._calls = Counter(
             "tradingcore_use_case_calls", "calls by how they ended", ("use_case", "outcome"), registry=self.registry
         )

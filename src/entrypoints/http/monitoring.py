@@ -38,6 +38,19 @@ def watch_stream(metrics: Metrics, hub: Hub) -> None:
         Gauge(f"tradingcore_stream_{name}", text, registry=metrics.registry).set_function(read(name))
 
 
+def watch_limits(metrics: Metrics, **limiters: Callable[[], object]) -> None:
+    """Add whether limits are counted by the stand-in, which somebody should look at, since then they are looser."""
+    gauge = Gauge(
+        "tradingcore_limits_is_degraded", "1 while processes cannot count together", ("limiter",), registry=metrics.registry
+    )
+
+    def read(limiter: Callable[[], object]) -> Callable[[], float]:
+        return lambda: float(getattr(limiter(), "is_degraded", False))
+
+    for name, limiter in limiters.items():
+        gauge.labels(name).set_function(read(limiter))
+
+
 class OutboxGauges:
     """How far the relay is, sampled: a scrape, which anybody may ask for, costs the database nothing."""
 

@@ -8,7 +8,11 @@ MEBIBYTE: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpSettings:
-    """What the HTTP side is told. Limits as in reliability.md; ``allowed_origins`` are exact, ``https://app.example``."""
+    """What the HTTP side is told.
+
+    ``allowed_origins`` are exact, ``https://app.example``. ``trusted_hops`` proxies stand in front. Without a ``metrics_token``
+    metrics are for this machine alone.
+    """
 
     cursor_key: bytes
     pseudonym_key: bytes
@@ -18,6 +22,8 @@ class HttpSettings:
     shows_docs: bool = True
     largest_body: int = MEBIBYTE
     deadline_seconds: float = 15.0
+    trusted_hops: int = 0
+    metrics_token: bytes | None = None
 
     def __post_init__(self) -> None:
         if any("*" in origin for origin in self.allowed_origins):

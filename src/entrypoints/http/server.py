@@ -16,7 +16,7 @@ from entrypoints.http.app import create_app
 from entrypoints.http.edge import LARGEST_HEAD
 from entrypoints.http.health import Check, Lifecycle, Readiness
 from entrypoints.http.metrics import Metrics
-from entrypoints.http.monitoring import OutboxGauges, watch_stream
+from entrypoints.http.monitoring import OutboxGauges, watch_limits, watch_stream
 from entrypoints.http.options import HttpSettings
 from entrypoints.http.stream.asyncapi import asyncapi_document
 from entrypoints.http.stream.hub import Hub
@@ -61,6 +61,7 @@ class ApiServer:
         self._hub = Hub(self._container.stream_log())
         metrics = metrics or Metrics()
         watch_stream(metrics, self._hub)
+        watch_limits(metrics, requests=self._container.rate_limiter, attempts=self._container.attempts)
         self._outbox_gauges = OutboxGauges(metrics, self._container.outbox)
         self.app = self._application(metrics)
         self._server: _DrainingServer | None = None
@@ -69,6 +70,7 @@ class ApiServer:
         settings = self._platform.settings
         container = self._container
         origins = frozenset(settings.http.allowed_origins)
+        scrape = settings.secrets.metrics_token
         return create_app(
             {name: getattr(container, name) for name in USE_CASES},
             settings=HttpSettings(
@@ -78,7 +80,10 @@ class ApiServer:
                 version=__version__,
                 allowed_origins=origins,
                 shows_docs=settings.shows_docs,
+                trusted_hops=settings.http.trusted_hops,
+                metrics_token=None if scrape is None else scrape.get_secret_value().encode(),
             ),
+            limiter=container.rate_limiter() if settings.limits.requests_per_minute else None,
             authenticate=self._authenticate,
             readiness=self._readiness,
             metrics=metrics,
@@ -152,6 +157,7 @@ class ApiServer:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # uvicorn would believe whatever a local proxy passes on; `Peer` knows how many to trust
             lifespan="on",
             http=ProblemProtocol,
             h11_max_incomplete_event_size=LARGEST_HEAD,

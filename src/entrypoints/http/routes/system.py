@@ -1,7 +1,8 @@
-"""Probes, metrics, the small page, and the documents. All of it outside ``/api``, open to everybody."""
+"""Probes, metrics, the small page, and the documents. All of it outside ``/api`` and, but for metrics, open to everybody."""
 
 from __future__ import annotations
 
+import hmac
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +18,7 @@ from entrypoints.http.openapi import Documents, described
 from entrypoints.http.problems import Refused
 from entrypoints.http.schemas.system import HealthBody
 from entrypoints.http.static_files import StaticFiles
+from entrypoints.http.visits import visit_of
 
 
 @get("/health/live", operation_id="getLiveness", summary="The process turns", opt=described(is_open=True))
@@ -50,8 +52,29 @@ def _not_ready(detail: str, checks: dict[str, str]) -> Refused:
     return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", detail, checks=checks)
 
 
+class ScrapeGuard:
+    """Lets in whoever shows the token or, where there is none, whoever calls from this machine and through no proxy."""
+
+    def __init__(self, token: bytes | None) -> None:
+        self._token = token
+
+    def require(self, request: Request[Any, Any, Any]) -> None:
+        """Raise `Refused`, as for a path where nothing is."""
+        if self._token is not None:
+            sent = request.headers.get("authorization", "").encode("latin-1", "replace")
+            is_allowed = hmac.compare_digest(sent, b"Bearer " + self._token)
+        else:
+            peer = visit_of(request.scope).peer
+            is_allowed = peer.is_direct and peer.address.is_loopback
+        if not is_allowed:
+            raise Refused(HTTPStatus.NOT_FOUND, "not_found", "nothing is served at this path")
+
+
 @get("/metrics", include_in_schema=False)
-async def metrics_handler(metrics: NamedDependency[Metrics]) -> Response[bytes]:
+async def metrics_handler(
+    request: Request[Any, Any, Any], metrics: NamedDependency[Metrics], scrape_guard: NamedDependency[ScrapeGuard]
+) -> Response[bytes]:
+    scrape_guard.require(request)
     return Response(metrics.exposition(), media_type=families.CONTENT_TYPE)
 
 

@@ -27,6 +27,7 @@ from entrypoints.http.stream.positions import format_positions, parse_positions
 from entrypoints.http.stream.protocol import Close
 from entrypoints.http.stream.queue import Outgoing, outgoing
 from entrypoints.http.trace import call_of
+from entrypoints.http.visits import visit_of
 from tradingcore.kernel.authz import Actor, authorize
 from tradingcore.kernel.errors import InvalidInput, TooManyAttempts, Unauthenticated, Unavailable
 from tradingcore.notifications.model.stream import StreamPosition, Topic, parse_topic, permission_for
@@ -135,6 +136,7 @@ def events_route(
             request.scope["user"] = await redeem_ticket(ticket, trace_id)
         else:
             raise Unauthenticated("this needs a credential: an API key as a bearer token, or ?ticket= with a stream ticket")
+        await visit_of(request.scope).count(request.scope["user"])
 
     @get(
         PATH,

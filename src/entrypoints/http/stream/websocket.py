@@ -33,6 +33,7 @@ from entrypoints.http.stream.protocol import (
     decode_client_frame,
 )
 from entrypoints.http.trace import call_of
+from entrypoints.http.visits import TooManyRequests, visit_of
 from tradingcore.kernel.authz import Actor
 from tradingcore.kernel.errors import PermissionDenied, TradingCoreError, Unauthenticated, Unavailable
 
@@ -127,9 +128,14 @@ class SocketSession:
             raise StreamClosed(CloseCode.BAD_FRAME, _short(f"bad frame: {error}")) from error
 
     async def _handle(self, connection: Connection, frame: ClientFrame) -> None:
+        if isinstance(frame, Pong):
+            return
+        try:
+            await visit_of(self._socket.scope).count(connection.actor)
+        except TooManyRequests as error:
+            self._refuse(connection, error, frame.id)
+            return
         match frame:
-            case Pong():
-                pass
             case Subscribe():
                 for request in frame.topics:
                     since = None if request.since is UNSET else request.since.position()
@@ -156,7 +162,9 @@ class SocketSession:
         for topic in left:
             self._refuse(connection, PermissionDenied(f"{actor.name} may not follow {topic} any more"), frame.id, topic)
 
-    def _refuse(self, connection: Connection, error: TradingCoreError, operation: OperationId | UnsetType, topic: str) -> None:
+    def _refuse(
+        self, connection: Connection, error: TradingCoreError, operation: OperationId | UnsetType, topic: str | UnsetType = UNSET
+    ) -> None:
         problem = problem_of(error, instance=connection.actor.trace_id)
         connection.send(
             Error(
