@@ -8,7 +8,6 @@ from uuid import UUID
 from adapters.memory.auth.accounts import is_own, refuse_foreign
 from adapters.memory.database import MemoryUnit
 from adapters.memory.table import Kept
-from tradingcore.auth.errors import PhoneUnavailable
 from tradingcore.auth.ids import PhoneProofId, PhoneSendId
 from tradingcore.auth.model.phone import (
     RANKS,
@@ -16,11 +15,11 @@ from tradingcore.auth.model.phone import (
     Phone,
     PhoneProof,
     PlannedSend,
-    SendRefusal,
     SpendLimits,
     SpendStatus,
     has_proven_itself,
     is_attack,
+    nothing_is_sent,
     refusal_of,
 )
 from tradingcore.auth.ports.phones import PhoneRepository, SendLedger
@@ -184,10 +183,3 @@ class MemorySendLedger(SendLedger):
                 sorted(name for name, block in self._blocks.items() if block.closed_until is not None and at < block.closed_until)
             ),
         )
-
-
-def nothing_is_sent(refusal: SendRefusal) -> PhoneUnavailable:
-    """One sentence for every refusal; the cause is for whoever reads ``__notes__``."""
-    error = PhoneUnavailable("no code can be sent to this number now: try again tomorrow, or another number")
-    error.add_note(refusal.value)
-    return error

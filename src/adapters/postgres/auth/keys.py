@@ -13,6 +13,7 @@ from adapters.postgres.auth.accounts import PostgresAccountRepository, PostgresO
 from adapters.postgres.auth.data_keys import DataKeys
 from adapters.postgres.auth.factors import PostgresBackupCodes, PostgresChallenges, PostgresTotpFactors, PostgresTrustedDevices
 from adapters.postgres.auth.identities import PostgresIdentityRepository, PostgresOAuthFlowRepository
+from adapters.postgres.auth.phones import PostgresPhoneRepository
 from adapters.postgres.auth.proposals import PostgresProposalRepository
 from adapters.postgres.auth.sessions import PostgresSessionRepository
 from adapters.postgres.engine import transaction
@@ -109,6 +110,10 @@ class PostgresAuthUnit(PostgresUnit, AuthUnitOfWork):
     @cached_property
     def trusted_devices(self) -> PostgresTrustedDevices:
         return PostgresTrustedDevices(self)
+
+    @cached_property
+    def phones(self) -> PostgresPhoneRepository:
+        return PostgresPhoneRepository(self, self.data_keys, self._sealer)
 
     @cached_property
     def identities(self) -> PostgresIdentityRepository:

@@ -12,6 +12,8 @@ _MARKET: Final = "market data is the same for everybody"
 _RELAY: Final = "closed to readers; the relay alone takes events out"
 _STREAM: Final = "what was published; who may follow a topic is decided per subscription"
 
+_BUDGET: Final = "what codes cost by block of numbers, without number or user; every process must see all of it"
+
 REFERENCE_DATA: Final[Mapping[str, str]] = {
     "public.alembic_version": "the revision of the schema",
     "public.heartbeat": "one row that the readiness probe touches",
@@ -21,6 +23,9 @@ REFERENCE_DATA: Final[Mapping[str, str]] = {
     "public.stream_epoch": _STREAM,
     "public.stream_topics": _STREAM,
     "public.stream_entries": _STREAM,
+    "public.phone_sends": _BUDGET,
+    "public.phone_blocks": _BUDGET,
+    "public.phone_switch": _BUDGET,
     "trading.symbols": _MARKET,
     "trading.candles": _MARKET,
     "trading.candle_staging": _MARKET,

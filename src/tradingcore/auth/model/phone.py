@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from tradingcore.auth.errors import PhoneUnavailable
 from tradingcore.auth.ids import PhoneProofId, PhoneSendId
 from tradingcore.kernel.authz import UserId
 from tradingcore.kernel.errors import InvalidInput
@@ -184,6 +185,13 @@ def refusal_of(
     if not is_proven and spent_unproven + planned.price > limits.daily_cap / 2:
         return SendRefusal.UNPROVEN_CAP
     return None
+
+
+def nothing_is_sent(refusal: SendRefusal) -> PhoneUnavailable:
+    """One sentence for every refusal; which one it was travels as a note."""
+    error = PhoneUnavailable("no code can be sent to this number now: try again tomorrow, or another number")
+    error.add_note(refusal.value)
+    return error
 
 
 def is_attack(limits: SpendLimits, *, sends: int, converted: int) -> bool:
