@@ -8,6 +8,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from tradingcore.auth.model.totp import PREVIOUS_STEPS
+from tradingcore.auth.policies.second_factor import FactorPolicy
+from tradingcore.kernel.authz import Role
 from tradingcore.kernel.errors import InvalidInput
 from tradingcore.kernel.market import SeriesKey, series_key
 from tradingcore.notifications.model.mail import is_mail_address
@@ -161,12 +164,31 @@ class TokensSection(Section):
     algorithm: Literal["ES256", "Ed25519"] = Field(default="ES256", description="of keys that are made from now on")
 
 
+class FactorsSection(Section):
+    """Second factors: who must have one, and how authenticators know this installation."""
+
+    required_for: tuple[Role, ...] = Field(
+        default=(Role.ADMIN, Role.SUPERADMIN), description="roles that may do nothing before a second factor was shown"
+    )
+    strict_totp: bool = Field(default=False, description="take the code of this moment only, not the one just before it")
+    issuer: str = Field(default="tradingcore", min_length=1, max_length=60, description="the name that authenticators show")
+
+    def policy(self) -> FactorPolicy:
+        return FactorPolicy(
+            required_for=frozenset(self.required_for), totp_previous_steps=0 if self.strict_totp else PREVIOUS_STEPS
+        )
+
+
 class SecretsSection(Section):
     """Generated into the data folder unless given. Weak or sample values are refused outside development."""
 
     cursor_key: SecretStr | None = Field(default=None, description="signs page cursors")
     pseudonym_key: SecretStr | None = Field(default=None, description="keys the hash that stands for a user in logs")
     password_pepper: SecretStr | None = Field(default=None, description="without it no stored password can be checked")
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        description="what a scraper of /metrics sends as bearer; never generated: without it only this machine reads them",
+    )
     attempts_key: SecretStr | None = Field(default=None, description="keys the hashes under which attempts are counted")
     index_key: SecretStr | None = Field(default=None, description="keys the hashes by which sealed values are looked up")
     sealing_keys: SecretStr | None = Field(default=None, description="JSON as in the file that is generated; the last key wraps")
