@@ -6,35 +6,11 @@ request, and nothing outside `entrypoints` sees the container.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
-from typing import Any
-
-from dependency_injector import containers, providers
+from dependency_injector import providers
 
 from adapters.bridges.forecast_explainer import MlForecastExplainer
-from adapters.bridges.limits import FallbackAttemptLimiter, FallbackRateLimiter
-from adapters.bridges.market_history import TradingMarketHistory
-from adapters.bridges.served_models import LoadedModels
-from adapters.system.clock import SystemClock
-from adapters.system.identifiers import OsSecretSource, Uuid7Generator
 from entrypoints.container.auth import AuthUseCases
 from entrypoints.container.ports import Ports
-from entrypoints.sections import PasswordsSection, TokensSection
-from tradingcore.auth.events import EVENTS as AUTH_EVENTS
-from tradingcore.auth.model.password import PasswordPolicy
-from tradingcore.auth.policies.limits import AttemptPolicy
-from tradingcore.auth.use_cases.authenticate import (
-    AuthenticateApiKey,
-    IssueStreamTicket,
-    RecheckCredential,
-    RedeemStreamTicket,
-)
-from tradingcore.auth.use_cases.manage_api_keys import CreateApiKey, ListApiKeys, RevokeApiKey
-from tradingcore.kernel.codec import EventCodec
-from tradingcore.kernel.limits import Quota
-from tradingcore.kernel.ports import SILENT
-from tradingcore.ml.events import EVENTS as ML_EVENTS
 from tradingcore.ml.use_cases.explain_forecast import ExplainForecast
 from tradingcore.ml.use_cases.forget_forecasts import ForgetForecasts
 from tradingcore.ml.use_cases.list_models import GetModel, ListModels
@@ -48,13 +24,18 @@ from tradingcore.processes.when_candle_closed_publish import WhenCandleClosedPub
 from tradingcore.processes.when_forecast_made_decide import WhenForecastMadeDecide
 from tradingcore.processes.when_forecast_not_made_decide import WhenForecastNotMadeDecide
 from tradingcore.processes.when_mail_requested_send import WhenMailRequestedSend
+from tradingcore.processes.when_sealed_request_answer import (
+    WhenAddressChangeRequestedMail,
+    WhenPasswordResetRequestedMail,
+    WhenRegistrationRequestedOpenAccount,
+    WhenVerificationRequestedMail,
+)
 from tradingcore.processes.when_signal_changed_publish import (
     SignalPublisher,
     WhenSeriesWentStalePublish,
     WhenSignalIssuedPublish,
     WhenSignalResolvedPublish,
 )
-from tradingcore.trading.events import EVENTS as TRADING_EVENTS
 from tradingcore.trading.use_cases.close_candle import CloseCandle
 from tradingcore.trading.use_cases.decide_on_candle import DecideOnCandle
 from tradingcore.trading.use_cases.explain_signal import ExplainSignal
@@ -155,5 +136,9 @@ class Container(AuthUseCases):
         providers.Factory(WhenSignalIssuedPublish, publish_signal=publish_signal),
         providers.Factory(WhenSignalResolvedPublish, publish_signal=publish_signal),
         providers.Factory(WhenSeriesWentStalePublish, publish=publish_to_stream),
+        providers.Factory(WhenRegistrationRequestedOpenAccount, open_account=AuthUseCases.open_account),
+        providers.Factory(WhenVerificationRequestedMail, mail_verification=AuthUseCases.mail_address_verification),
+        providers.Factory(WhenPasswordResetRequestedMail, mail_reset=AuthUseCases.mail_password_reset),
+        providers.Factory(WhenAddressChangeRequestedMail, mail_change=AuthUseCases.mail_address_change),
         providers.Factory(WhenMailRequestedSend, sealer=Ports.purpose_sealer, send_mail=send_mail),
     )

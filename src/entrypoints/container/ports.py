@@ -139,6 +139,11 @@ class Ports(containers.DeclarativeContainer):
         memory=providers.Singleton(lazily("adapters.memory.auth.accounts:MemoryAccountLookup"), memory),
         postgres=providers.Singleton(lazily("adapters.postgres.auth.accounts:PostgresAccountLookup"), engine, sealer),
     )
+    audit_trail = providers.Selector(
+        storage_kind,
+        memory=providers.Singleton(lazily("adapters.memory.auth.audit:MemoryAuditTrail"), memory),
+        postgres=providers.Singleton(lazily("adapters.postgres.auth.audit:PostgresAuditTrail"), engine),
+    )
     api_keys = providers.Selector(
         storage_kind,
         memory=providers.Singleton(lazily("adapters.memory.auth.keys:MemoryApiKeyLookup"), memory),

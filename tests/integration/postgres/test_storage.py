@@ -9,6 +9,7 @@ import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.auth.accounts import PostgresAccountLookup
+from adapters.postgres.auth.audit import PostgresAuditTrail
 from adapters.postgres.auth.keys import PostgresApiKeyLookup, PostgresAuthUnits, PostgresTicketStore
 from adapters.postgres.auth.rights import PostgresRightsFeed
 from adapters.postgres.auth.sessions import PostgresSessionLookup
@@ -25,6 +26,7 @@ from tradingcore.auth import events as auth_events
 from tradingcore.kernel.codec import EventCodec
 from tradingcore.ml import events as ml_events
 from tradingcore.testing.auth.accounts import AccountLookupContract, AccountUnitOfWorkContract
+from tradingcore.testing.auth.audit import AuditTrailContract
 from tradingcore.testing.auth.keys import ApiKeyLookupContract, AuthUnitOfWorkContract, TicketStoreContract
 from tradingcore.testing.auth.sessions import RightsFeedContract, SessionLookupContract, SessionUnitOfWorkContract
 from tradingcore.testing.candles import CandleStoreContract
@@ -156,6 +158,12 @@ class TestPostgresRightsFeed(AuthFixtures, RightsFeedContract):
     @pytest.fixture
     def feed(self, followed_feed: PostgresRightsFeed) -> PostgresRightsFeed:
         return followed_feed
+
+
+class TestPostgresAuditTrail(AuthFixtures, AuditTrailContract):
+    @pytest.fixture
+    def trail(self, api_engine: AsyncEngine) -> PostgresAuditTrail:
+        return PostgresAuditTrail(api_engine)
 
 
 class TestPostgresApiKeyLookup(AuthFixtures, ApiKeyLookupContract):

@@ -8,6 +8,10 @@ from tests.unit.architecture.source import imported_core, snake_case
 from tradingcore.processes.reaction import Reaction
 
 STORED_NAMES = {
+    "auth.mail_address_change",
+    "auth.mail_password_reset",
+    "auth.mail_verification",
+    "auth.open_account",
     "ml.make_forecast",
     "notifications.publish_candle",
     "notifications.publish_series_stale",

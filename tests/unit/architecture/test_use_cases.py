@@ -46,6 +46,7 @@ VERBS = frozenset(
             "Report",
             "Resolve",
         ),
+        *("Change", "Confirm", "Mail", "Open", "Register", "Request", "Reset", "Undo", "Update", "Verify"),
         *("Revoke", "Rewind", "Run", "Send", "Set", "Show", "Subscribe", "Train", "Watch"),
     }
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import pytest
 
@@ -13,7 +13,7 @@ from tradingcore.auth.errors import AccountNotFound, AddressTaken
 from tradingcore.auth.model.account import AccountStatus, Avatar, Profile, UserAccount
 from tradingcore.auth.model.email_address import EmailAddress
 from tradingcore.auth.model.one_time_token import OneTimeToken, TokenPurpose
-from tradingcore.auth.ports.accounts import AccountLookup, AccountRepository, OneTimeTokens
+from tradingcore.auth.ports.accounts import AccountLookup, AccountUnitOfWork
 from tradingcore.kernel.authz import Actor, Plan, Role, TraceId, UserId
 from tradingcore.kernel.errors import Conflict, StaleVersion, TradingCoreError
 from tradingcore.kernel.ports import UnitOfWorkFactory
@@ -21,18 +21,7 @@ from tradingcore.testing.auth.builders import a_mailed_token, an_account, an_add
 from tradingcore.testing.builders import HOUR, MONDAY, an_actor, an_id
 from tradingcore.testing.unit_of_work import AT_A_TIME, Abandoned, UnitOfWorkContract, outcomes
 
-
-class AccountStorage(Protocol):
-    """What the suite needs of a unit of work."""
-
-    @property
-    def accounts(self) -> AccountRepository: ...
-
-    @property
-    def one_time_tokens(self) -> OneTimeTokens: ...
-
-
-Units = UnitOfWorkFactory[AccountStorage]
+Units = UnitOfWorkFactory[AccountUnitOfWork]
 IDS = tuple(UserId(an_id()) for _ in range(32))
 
 
@@ -49,7 +38,7 @@ def the_manager() -> Actor:
 
 
 @pytest.mark.asyncio
-class AccountUnitOfWorkContract(UnitOfWorkContract[AccountStorage]):
+class AccountUnitOfWorkContract(UnitOfWorkContract[AccountUnitOfWork]):
     """Fixtures: ``units`` and ``outbox`` on one empty store, and ``units_of_users``: the factory that serves users' own calls."""
 
     announces: ClassVar[bool] = False
@@ -59,10 +48,10 @@ class AccountUnitOfWorkContract(UnitOfWorkContract[AccountStorage]):
         """The same as ``units`` unless users come in through another door, as a database role of their own."""
         return units
 
-    async def write(self, unit: AccountStorage, number: int) -> None:
+    async def write(self, unit: AccountUnitOfWork, number: int) -> None:
         await unit.accounts.save(an_account(id=IDS[number]))
 
-    async def written(self, unit: AccountStorage) -> int:
+    async def written(self, unit: AccountUnitOfWork) -> int:
         count = 0
         for user_id in IDS:
             try:
@@ -72,10 +61,10 @@ class AccountUnitOfWorkContract(UnitOfWorkContract[AccountStorage]):
             count += 1
         return count
 
-    async def read(self, unit: AccountStorage, number: int) -> Any:
+    async def read(self, unit: AccountUnitOfWork, number: int) -> Any:
         return await unit.accounts.get(IDS[number])
 
-    async def save(self, unit: AccountStorage, aggregate: Any) -> Any:
+    async def save(self, unit: AccountUnitOfWork, aggregate: Any) -> Any:
         return await unit.accounts.save(aggregate)
 
     @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.memory.auth.accounts import MemoryAccountLookup
+from adapters.memory.auth.audit import MemoryAuditTrail
 from adapters.memory.auth.keys import MemoryApiKeyLookup, MemoryAuthUnits, MemoryTicketStore
 from adapters.memory.auth.rights import MemoryRightsFeed
 from adapters.memory.auth.sessions import MemorySessionLookup
@@ -17,6 +18,7 @@ from adapters.memory.ml import MemoryMlQueries, MemoryMlUnits
 from adapters.memory.outbox import MemoryOutbox
 from adapters.memory.trading import MemoryTradingQueries, MemoryTradingUnits
 from tradingcore.testing.auth.accounts import AccountLookupContract, AccountUnitOfWorkContract
+from tradingcore.testing.auth.audit import AuditTrailContract
 from tradingcore.testing.auth.keys import ApiKeyLookupContract, AuthUnitOfWorkContract, TicketStoreContract
 from tradingcore.testing.auth.sessions import RightsFeedContract, SessionLookupContract, SessionUnitOfWorkContract
 from tradingcore.testing.candles import CandleStoreContract
@@ -126,6 +128,12 @@ class TestMemoryRightsFeed(AuthFixtures, RightsFeedContract):
     @pytest.fixture
     def feed(self, database: MemoryDatabase) -> MemoryRightsFeed:
         return MemoryRightsFeed(database)
+
+
+class TestMemoryAuditTrail(AuthFixtures, AuditTrailContract):
+    @pytest.fixture
+    def trail(self, database: MemoryDatabase) -> MemoryAuditTrail:
+        return MemoryAuditTrail(database)
 
 
 class TestMemoryApiKeyLookup(AuthFixtures, ApiKeyLookupContract):
