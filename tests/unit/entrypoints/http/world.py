@@ -29,6 +29,7 @@ from tradingcore.auth.use_cases.authenticate import AuthenticateApiKey, Authenti
 from tradingcore.auth.use_cases.manage_api_keys import CreateApiKey, CreateApiKeyCommand
 from tradingcore.kernel.authz import Actor, Plan, Role, TraceId
 from tradingcore.kernel.market import CandleSeries, SeriesKey
+from tradingcore.kernel.ports import RateLimiter
 from tradingcore.ml.ids import ModelVersionId
 from tradingcore.ml.model.features import FeatureMatrix, FeatureRow, FeatureSpec, SeriesProfile
 from tradingcore.ml.model.model_version import ModelVersion
@@ -116,6 +117,7 @@ class RememberedForecast(ForecastExplainer):
 class World:
     """Stores, the application over them, and keys of callers."""
 
+    limiter: RateLimiter | None = None
     clock: FakeClock = field(default_factory=lambda: FakeClock(MONDAY + CANDLES * HOUR))
     ids: SequentialIds = field(default_factory=SequentialIds)
     secrets: FakeSecrets = field(default_factory=FakeSecrets)
@@ -158,6 +160,7 @@ class World:
             readiness=self.probe,
             metrics=self.metrics,
             lifecycle=self.lifecycle,
+            limiter=self.limiter,
             stream_routes=stream_routes(
                 Hub(MemoryStreamLog(self.clock, self.ids)),
                 redeem_ticket=self.authenticate,
