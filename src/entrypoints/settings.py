@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from entrypoints.sections import (
     DatabaseSection,
+    FactorsSection,
     HttpSection,
     LimitsSection,
     LogSection,
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
     log: LogSection = LogSection()
     passwords: PasswordsSection = PasswordsSection()
     tokens: TokensSection = TokensSection()
+    factors: FactorsSection = FactorsSection()
     secrets: SecretsSection = SecretsSection()
 
     @field_validator("storage")
