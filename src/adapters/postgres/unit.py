@@ -150,6 +150,6 @@ class PostgresUnits(Generic[U]):
         audited = [(id_, event, payload) for id_, event, payload in triples if isinstance(event, AuditedEvent)]
         if audited:
             about = [(id_, event.type, event.user_id, payload) for id_, event, payload in audited]
-            await driver.execute(_AUDIT, *zip(*about, strict=True), actor.user_id, actor.name, actor.trace_id)
+            await driver.execute(_AUDIT, *zip(*about, strict=True), actor.acting_user_id, actor.name, actor.trace_id)
         # Last: it takes the locks of the ordering keys, which end with the commit.
         await driver.execute(_APPEND, ids, keys, types, payloads, actor.trace_id)

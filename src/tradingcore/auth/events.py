@@ -11,6 +11,7 @@ from tradingcore.auth.model.one_time_token import TokenPurpose
 from tradingcore.auth.model.session import AuthMethod, EndReason
 from tradingcore.kernel.aggregate import AuditedEvent, DomainEvent
 from tradingcore.kernel.authz import Plan, Role
+from tradingcore.kernel.proposal import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +244,35 @@ class DataKeyReplaced(AuditedEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PersonalDataRead(AuditedEvent):
+    """Staff looked at somebody's account."""
+
+    type: ClassVar[str] = "auth.personal_data_read"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorsReset(AuditedEvent):
+    """Staff took the second factors away from somebody who had lost them."""
+
+    type: ClassVar[str] = "auth.factors_reset"
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalMade(AuditedEvent):
+    type: ClassVar[str] = "auth.proposal_made"
+    proposal_id: UUID
+    act: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalDecidedOn(AuditedEvent):
+    type: ClassVar[str] = "auth.proposal_decided_on"
+    proposal_id: UUID
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MailRequested(DomainEvent):
     """A mail to send. ``sealed`` holds recipient, locale and values, encrypted; the template ``none`` is thrown away.
 
@@ -291,5 +321,9 @@ EVENTS: Final[tuple[type[DomainEvent], ...]] = (
     ApiKeyRevoked,
     DataKeysRewrapped,
     DataKeyReplaced,
+    PersonalDataRead,
+    FactorsReset,
+    ProposalMade,
+    ProposalDecidedOn,
     MailRequested,
 )

@@ -54,6 +54,13 @@ class Cause:
     event_id: EventId
 
 
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """Who acts in the rows of somebody else."""
+
+    user_id: UserId | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
     """Who calls a use case. Facts about the caller travel here and nowhere else.
@@ -79,6 +86,7 @@ class Actor:
     restriction: str | None = None
     valid_until: datetime | None = None
     is_reading: bool = False
+    stand_in: StandIn | None = None
 
     @property
     def is_anonymous(self) -> bool:
@@ -118,9 +126,14 @@ class Actor:
     def acting_for(self, user_id: UserId) -> Actor:
         """The same caller, whose unit of work reaches the rows of ``user_id``: for one who has just proven to be its owner.
 
-        Gives no permission.
+        Gives no permission. The audit trail keeps who really acts.
         """
-        return replace(self, user_id=user_id)
+        return replace(self, user_id=user_id, stand_in=StandIn(self.acting_user_id))
+
+    @property
+    def acting_user_id(self) -> UserId | None:
+        """Who really acts, which is nobody for one who has not signed in yet."""
+        return self.user_id if self.stand_in is None else self.stand_in.user_id
 
     @property
     def is_platform(self) -> bool:

@@ -63,17 +63,6 @@ class MemoryOAuthFlowRepository(OAuthFlowRepository):
             refuse_foreign(self._unit.actor, flow.user_id)
         self._staged.save(Kept(value=WaitingFlow(flow)))
 
-    async def answer(
-        self, state_hash: bytes, provider: Provider, *, handle_hash: bytes, sealed: str, at: datetime
-    ) -> OAuthFlow | None:
-        row = self._waiting(state_hash, FlowStage.ASKED, at)
-        if row is None or row.value.flow.provider is not provider:
-            return None
-        self._mark(row)
-        answered = replace(row.value.flow, key_hash=handle_hash, stage=FlowStage.ANSWERED, sealed=sealed)
-        self._staged.save(Kept(value=WaitingFlow(answered)))
-        return answered
-
     async def find(self, key_hash: bytes, stage: FlowStage, *, browser_hash: bytes, at: datetime) -> OAuthFlow | None:
         row = self._waiting(key_hash, stage, at)
         return None if row is None or row.value.flow.browser_hash != browser_hash else row.value.flow

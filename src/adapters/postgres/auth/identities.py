@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, delete, insert, select, text, update
+from sqlalchemy import Select, delete, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.dml import ReturningDelete
 
@@ -31,7 +31,6 @@ from tradingcore.kernel.authz import UserId
 # The policies show a row to whoever names it: an index is keyed, and the hash of a key cannot be guessed.
 _NAME_IDENTITY: Final = text("select set_config('app.identity_index', :index, true)")
 _NAME_FLOW: Final = text("select set_config('app.oauth_key', :hash, true)")
-_NAME_FLOWS: Final = text("select set_config('app.oauth_key', :hash, true), set_config('app.oauth_next_key', :next, true)")
 
 
 class PostgresIdentityRepository(IdentityRepository):
@@ -92,24 +91,6 @@ class PostgresOAuthFlowRepository(OAuthFlowRepository):
     async def add(self, flow: OAuthFlow) -> None:
         await self._unit.connection.execute(_NAME_FLOW, {"hash": flow.key_hash.hex()})
         await self._unit.connection.execute(insert(oauth_flows), flow_to_row(flow))
-
-    async def answer(
-        self, state_hash: bytes, provider: Provider, *, handle_hash: bytes, sealed: str, at: datetime
-    ) -> OAuthFlow | None:
-        await self._unit.connection.execute(_NAME_FLOWS, {"hash": state_hash.hex(), "next": handle_hash.hex()})
-        statement = (
-            update(oauth_flows)
-            .where(
-                oauth_flows.c.key_hash == state_hash,
-                oauth_flows.c.stage == FlowStage.ASKED,
-                oauth_flows.c.provider == provider,
-                oauth_flows.c.expires_at > at,
-            )
-            .values(key_hash=handle_hash, stage=FlowStage.ANSWERED, sealed=sealed)
-            .returning(oauth_flows)
-        )
-        row = (await self._unit.connection.execute(statement)).one_or_none()
-        return None if row is None else flow_from_row(row)
 
     async def find(self, key_hash: bytes, stage: FlowStage, *, browser_hash: bytes, at: datetime) -> OAuthFlow | None:
         return await self._held(select(oauth_flows), key_hash, stage, browser_hash, at)

@@ -148,6 +148,9 @@ def test_acting_for_somebody_gives_no_permission() -> None:
     assert (acting.user_id, acting.permissions) == (UserId(UUID(int=9)), frozenset())
     with pytest.raises(PermissionDenied):
         authorize(acting, Permission.ACCOUNT_OWN)
+    assert acting.acting_user_id is None
+    me = a_user()
+    assert me.acting_for(UserId(UUID(int=9))).acting_for(UserId(UUID(int=8))).acting_user_id == me.acting_user_id == me.user_id
 
 
 def test_every_role_and_plan_has_its_row() -> None:
