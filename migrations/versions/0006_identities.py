@@ -24,7 +24,6 @@ def _in_hand(name: str) -> str:
 
 _THIS_IDENTITY = f"subject_index = {_in_hand('identity_index')}"
 _THIS_FLOW = f"key_hash = {_in_hand('oauth_key')}"
-_NEXT_FLOW = f"key_hash = {_in_hand('oauth_next_key')}"
 # A sign-in is nobody's yet, as the table itself says.
 _BY_ITS_USER = f"(purpose = 'sign_in' or {_MINE})"
 
@@ -49,7 +48,7 @@ _STATEMENTS = (
     create table public.oauth_flows (
         key_hash bytea primary key check (octet_length(key_hash) = 32),
         browser_hash bytea not null check (octet_length(browser_hash) = 32),
-        stage text not null check (stage in ('asked', 'answered', 'unproven')),
+        stage text not null check (stage in ('asked', 'unproven')),
         provider text not null check (provider in {_PROVIDERS}),
         purpose text not null check (purpose in ('sign_in', 'link', 'step_up')),
         next_path text not null check (next_path like '/%'),
@@ -72,12 +71,10 @@ _STATEMENTS = (
     f"create policy api_reads on public.identities for select to tc_api using ({_MINE} or {_THIS_IDENTITY})",
     f"create policy api_links on public.identities for insert to tc_api with check ({_MINE})",
     f"create policy api_unlinks on public.identities for delete to tc_api using ({_MINE})",
-    f"create policy api_reads on public.oauth_flows for select to tc_api using ({_THIS_FLOW} or {_NEXT_FLOW})",
+    f"create policy api_reads on public.oauth_flows for select to tc_api using ({_THIS_FLOW})",
     f"create policy api_asks on public.oauth_flows for insert to tc_api with check ({_THIS_FLOW} and {_BY_ITS_USER})",
-    f"create policy api_answers on public.oauth_flows for update to tc_api using ({_THIS_FLOW}) with check ({_NEXT_FLOW})",
     f"create policy api_takes on public.oauth_flows for delete to tc_api using ({_THIS_FLOW})",
     "grant select, insert, delete on public.identities, public.oauth_flows to tc_api",
-    "grant update (key_hash, stage, sealed) on public.oauth_flows to tc_api",
     "grant select, insert, update, delete on public.identities, public.oauth_flows to tc_worker",
 )
 

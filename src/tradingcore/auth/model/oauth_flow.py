@@ -29,14 +29,12 @@ class FlowPurpose(StrEnum):
 
 
 class FlowStage(StrEnum):
-    """Whose turn it is. Each stage has its own one-time key, of which the store knows the hash."""
+    """What is waited for. Each stage has its own one-time key, of which the store knows the hash."""
 
     ASKED = "asked"
-    """The provider's; the key is the ``state``."""
-    ANSWERED = "answered"
-    """The browser's; the key is the handle that the callback gave it."""
+    """The provider's answer; the key is the ``state``."""
     UNPROVEN = "unproven"
-    """The owner's of the account that the address belongs to; the key is the ticket of the pending link."""
+    """That the owner of the account with the same address proves to be that; the key is the ticket of the pending link."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +69,7 @@ class ProviderAnswer:
 class OAuthFlow:
     """One row per flow. ``next`` is a path of our own; ``user_id`` and ``session_id`` say who asked, where somebody was signed in.
 
-    ``sealed`` is the provider's answer (`FlowStage.ANSWERED`) or the identity to link (`FlowStage.UNPROVEN`), encrypted.
+    ``sealed`` is the identity that waits to be linked, encrypted.
     """
 
     key_hash: bytes

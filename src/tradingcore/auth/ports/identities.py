@@ -111,12 +111,6 @@ class OAuthFlowRepository(Protocol):
         """Insert it. A flow that has a user is begun by that user: `PermissionDenied` for others."""
 
     @abstractmethod
-    async def answer(
-        self, state_hash: bytes, provider: Provider, *, handle_hash: bytes, sealed: str, at: datetime
-    ) -> OAuthFlow | None:
-        """Store the provider's answer and change the key; ``None`` where no such flow waits for this provider."""
-
-    @abstractmethod
     async def find(self, key_hash: bytes, stage: FlowStage, *, browser_hash: bytes, at: datetime) -> OAuthFlow | None:
         """Return what `take` would, and leave it."""
 

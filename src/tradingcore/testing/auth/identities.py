@@ -214,63 +214,41 @@ class OAuthFlowRepositoryContract(IdentityFixtures):
             await unit.oauth_flows.add(flow)
         return flow
 
-    async def answered(self, units: Units, flow: OAuthFlow, handle: str, **changes: Any) -> OAuthFlow | None:
-        arguments: dict[str, Any] = {"provider": flow.provider, "sealed": "sealed answer", "at": MONDAY} | changes
-        async with units(NOBODY) as unit:
-            return await unit.oauth_flows.answer(flow.key_hash, handle_hash=hash_of(handle), **arguments)
-
     async def taken(self, units: Units, key: bytes, **changes: Any) -> OAuthFlow | None:
-        arguments: dict[str, Any] = {"stage": FlowStage.ANSWERED, "browser_hash": hash_of("browser"), "at": MONDAY} | changes
+        arguments: dict[str, Any] = {"stage": FlowStage.ASKED, "browser_hash": hash_of("browser"), "at": MONDAY} | changes
         async with units(NOBODY) as unit:
             return await unit.oauth_flows.take(key, **arguments)
 
     async def test_looking_does_not_take(self, units_of_users: Units) -> None:
-        flow = await self.asked(units_of_users, stage=FlowStage.ANSWERED, sealed="sealed")
+        flow = await self.asked(units_of_users)
         for browser, expected in (("browser", flow), ("another", None), ("browser", flow)):
             async with units_of_users(NOBODY) as unit:
                 found = await unit.oauth_flows.find(flow.key_hash, flow.stage, browser_hash=hash_of(browser), at=MONDAY)
             assert found == expected
 
-    async def test_flow_goes_from_key_to_key(self, units_of_users: Units) -> None:
+    async def test_flow_is_taken_once_and_whole(self, units_of_users: Units) -> None:
         flow = await self.asked(units_of_users, next="/account")
-        answered = await self.answered(units_of_users, flow, "handle")
-        assert answered == replace(flow, key_hash=hash_of("handle"), stage=FlowStage.ANSWERED, sealed="sealed answer")
-        assert await self.taken(units_of_users, hash_of("handle")) == answered
-
-    async def test_each_key_works_once(self, units_of_users: Units) -> None:
-        flow = await self.asked(units_of_users)
-        assert await self.answered(units_of_users, flow, "first") is not None
-        assert await self.answered(units_of_users, flow, "second") is None
-        assert await self.taken(units_of_users, hash_of("second")) is None
-        assert await self.taken(units_of_users, hash_of("first")) is not None
-        assert await self.taken(units_of_users, hash_of("first")) is None
-
-    async def test_answer_of_another_provider_is_not_taken(self, units_of_users: Units) -> None:
-        flow = await self.asked(units_of_users)
-        assert await self.answered(units_of_users, flow, "handle", provider=Provider.GITHUB) is None
-        assert await self.answered(units_of_users, flow, "handle") is not None
+        assert await self.taken(units_of_users, flow.key_hash) == flow
+        assert await self.taken(units_of_users, flow.key_hash) is None
 
     async def test_another_browser_gets_nothing_and_ends_nothing(self, units_of_users: Units) -> None:
         flow = await self.asked(units_of_users)
-        await self.answered(units_of_users, flow, "handle")
-        assert await self.taken(units_of_users, hash_of("handle"), browser_hash=hash_of("another")) is None
-        assert await self.taken(units_of_users, hash_of("handle")) is not None
+        assert await self.taken(units_of_users, flow.key_hash, browser_hash=hash_of("another")) is None
+        assert await self.taken(units_of_users, flow.key_hash) is not None
 
     async def test_stages_are_not_skipped(self, units_of_users: Units) -> None:
         flow = await self.asked(units_of_users)
-        assert await self.taken(units_of_users, flow.key_hash) is None
         assert await self.taken(units_of_users, flow.key_hash, stage=FlowStage.UNPROVEN) is None
+        assert await self.taken(units_of_users, flow.key_hash) is not None
 
     async def test_flow_ends_with_its_time(self, units_of_users: Units) -> None:
         flow = await self.asked(units_of_users)
-        assert await self.answered(units_of_users, flow, "handle", at=flow.expires_at) is None
+        assert await self.taken(units_of_users, flow.key_hash, at=flow.expires_at) is None
         in_time = flow.expires_at - timedelta(microseconds=1)
-        assert await self.answered(units_of_users, flow, "handle", at=in_time) is not None
-        assert await self.taken(units_of_users, hash_of("handle"), at=flow.expires_at) is None
-        assert await self.taken(units_of_users, hash_of("handle"), at=in_time) is not None
+        assert await self.taken(units_of_users, flow.key_hash, at=in_time) is not None
 
     async def test_flow_that_is_rolled_back_is_still_there(self, units_of_users: Units) -> None:
-        flow = await self.asked(units_of_users, stage=FlowStage.ANSWERED, sealed="sealed")
+        flow = await self.asked(units_of_users)
 
         async def take_and_fail() -> None:
             async with units_of_users(NOBODY) as unit:
@@ -282,7 +260,7 @@ class OAuthFlowRepositoryContract(IdentityFixtures):
         assert await self.taken(units_of_users, flow.key_hash) == flow
 
     async def test_of_concurrent_takers_one_wins(self, units_of_users: Units) -> None:
-        flow = await self.asked(units_of_users, stage=FlowStage.ANSWERED, sealed="sealed")
+        flow = await self.asked(units_of_users)
         won: list[OAuthFlow] = []
 
         async def take() -> None:
@@ -296,10 +274,10 @@ class OAuthFlowRepositoryContract(IdentityFixtures):
     async def test_users_flow_names_its_user_and_session(self, units: Units, units_of_users: Units) -> None:
         account = await stored_account(units)
         fields = {"purpose": FlowPurpose.LINK, "user_id": account.id, "session_id": SessionId(an_id())}
-        flow = await self.asked(units_of_users, the_owner_of(account), **fields)
-        answered = await self.answered(units_of_users, flow, "handle")
-        assert answered is not None
-        assert (answered.user_id, answered.session_id) == (account.id, fields["session_id"])
+        asked = await self.asked(units_of_users, the_owner_of(account), **fields)
+        assert await self.taken(units_of_users, asked.key_hash) == asked
+        waiting = await self.asked(units_of_users, the_owner_of(account), **fields, stage=FlowStage.UNPROVEN, sealed="sealed")
+        assert await self.taken(units_of_users, waiting.key_hash, stage=FlowStage.UNPROVEN) == waiting
 
     async def test_nobody_begins_a_flow_for_somebody_else(self, units: Units, units_of_users: Units) -> None:
         account, other = await stored_account(units), await stored_account(units)
@@ -309,10 +287,10 @@ class OAuthFlowRepositoryContract(IdentityFixtures):
 
     async def test_platform_forgets_what_expired(self, units: Units, units_of_users: Units) -> None:
         old = await self.asked(units_of_users, expires_at=MONDAY)
-        young = await self.asked(units_of_users, stage=FlowStage.ANSWERED, sealed="sealed")
+        young = await self.asked(units_of_users)
         async with units_of_users(NOBODY) as unit:
             assert await unit.oauth_flows.forget_expired(at=MONDAY) == 0
         async with units(an_actor()) as unit:
             assert await unit.oauth_flows.forget_expired(at=MONDAY) == 1
-        assert await self.answered(units_of_users, old, "handle", at=MONDAY - HOUR) is None
+        assert await self.taken(units_of_users, old.key_hash, at=MONDAY - HOUR) is None
         assert await self.taken(units_of_users, young.key_hash) is not None
