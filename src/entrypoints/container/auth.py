@@ -5,6 +5,7 @@ from __future__ import annotations
 from dependency_injector import providers
 
 from entrypoints.container.ports import Ports
+from entrypoints.sections import FactorsSection
 from tradingcore.auth.use_cases.authenticate import (
     AuthenticateApiKey,
     IssueStreamTicket,
@@ -27,12 +28,24 @@ from tradingcore.auth.use_cases.new_passwords import NewPasswords
 from tradingcore.auth.use_cases.register_account import OpenAccount, RegisterAccount
 from tradingcore.auth.use_cases.reset_password import MailPasswordReset, RequestPasswordReset, ResetPassword
 from tradingcore.auth.use_cases.sealed_requests import SealedRequests
+from tradingcore.auth.use_cases.second_factor import SecondFactors
 from tradingcore.auth.use_cases.update_profile import UpdateProfile
 from tradingcore.auth.use_cases.verify_address import MailAddressVerification, RequestAddressVerification, VerifyAddress
 
 
 class AuthUseCases(Ports):
     mailer = providers.Singleton(Mailer, sealer=Ports.purpose_sealer, clock=Ports.clock, ids=Ports.ids, secrets=Ports.secrets)
+    factor_policy = providers.Singleton(FactorsSection.policy, Ports.factors)
+    second_factors = providers.Singleton(
+        SecondFactors,
+        lookup=Ports.factor_lookup,
+        attempts=Ports.attempts,
+        limits=Ports.attempt_policy,
+        policy=factor_policy,
+        clock=Ports.clock,
+        ids=Ports.ids,
+        secrets=Ports.secrets,
+    )
     sealed_requests = providers.Singleton(SealedRequests, sealer=Ports.purpose_sealer, clock=Ports.clock, ids=Ports.ids)
     new_passwords = providers.Singleton(
         NewPasswords, policy=Ports.password_policy, blocklist=Ports.password_blocklist, hasher=Ports.password_hasher

@@ -13,7 +13,7 @@ from adapters.bridges.market_history import TradingMarketHistory
 from adapters.bridges.served_models import LoadedModels
 from adapters.system.clock import SystemClock
 from adapters.system.identifiers import OsSecretSource, Uuid7Generator
-from entrypoints.sections import PasswordsSection, TokensSection
+from entrypoints.sections import FactorsSection, PasswordsSection, TokensSection
 from tradingcore.auth.events import EVENTS as AUTH_EVENTS
 from tradingcore.auth.model.password import PasswordPolicy
 from tradingcore.auth.policies.limits import AttemptPolicy
@@ -65,6 +65,7 @@ class Ports(containers.DeclarativeContainer):
     observer: providers.Dependency[Any] = providers.Dependency(default=SILENT)
     passwords: providers.Dependency[Any] = providers.Dependency(default=PasswordsSection())
     tokens: providers.Dependency[Any] = providers.Dependency(default=TokensSection())
+    factors: providers.Dependency[Any] = providers.Dependency(default=FactorsSection())
     # Without these, secrets end with the process.
     secret_of: providers.Dependency[Any] = providers.Dependency(default=lambda _: OsSecretSource().token(32))
     key_rings: providers.Dependency[Any] = providers.Dependency(
@@ -144,6 +145,12 @@ class Ports(containers.DeclarativeContainer):
         memory=providers.Singleton(lazily("adapters.memory.auth.audit:MemoryAuditTrail"), memory),
         postgres=providers.Singleton(lazily("adapters.postgres.auth.audit:PostgresAuditTrail"), engine),
     )
+    factor_lookup = providers.Selector(
+        storage_kind,
+        memory=providers.Singleton(lazily("adapters.memory.auth.factors:MemoryFactorLookup"), memory),
+        postgres=providers.Singleton(lazily("adapters.postgres.auth.factors:PostgresFactorLookup"), engine),
+    )
+    qr_codes = providers.Singleton(lazily("adapters.segno.qr_codes:SegnoQrCodes"))
     api_keys = providers.Selector(
         storage_kind,
         memory=providers.Singleton(lazily("adapters.memory.auth.keys:MemoryApiKeyLookup"), memory),
