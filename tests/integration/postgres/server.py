@@ -48,11 +48,11 @@ class TestServer:
     def migrator(self, database: str) -> Migrator:
         return Migrator(self.administrator.in_database(database), self.passwords, owns_server=True)
 
-    async def create_database(self, *, migrated: bool = True) -> TestDatabase:
-        """Copy the template (0.1 s), or make an empty database."""
+    async def create_database(self, *, migrated: bool = True, template: str = _TEMPLATE) -> TestDatabase:
+        """Copy a template (0.1 s), which nobody may be connected to, or make an empty database."""
         name = f"test_{next(_numbers)}"
         async with connected(self.administrator.in_database("postgres")) as server:
-            await server.execute(f"create database {name} template {_TEMPLATE if migrated else 'template0'}")
+            await server.execute(f"create database {name} template {template if migrated else 'template0'}")
         address = self.administrator.in_database(name)
         if migrated:
             async with connected(address) as connection:
