@@ -273,6 +273,27 @@ class ProposalDecidedOn(AuditedEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityLinked(AuditedEvent):
+    type: ClassVar[str] = "auth.identity_linked"
+    identity_id: UUID
+    provider: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityUnlinked(AuditedEvent):
+    type: ClassVar[str] = "auth.identity_unlinked"
+    identity_id: UUID
+    provider: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountTakenBack(AuditedEvent):
+    """Whoever has proven an unproven account's address got it, without anything that its maker had chosen."""
+
+    type: ClassVar[str] = "auth.account_taken_back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MailRequested(DomainEvent):
     """A mail to send. ``sealed`` holds recipient, locale and values, encrypted; the template ``none`` is thrown away.
 
@@ -325,5 +346,8 @@ EVENTS: Final[tuple[type[DomainEvent], ...]] = (
     FactorsReset,
     ProposalMade,
     ProposalDecidedOn,
+    IdentityLinked,
+    IdentityUnlinked,
+    AccountTakenBack,
     MailRequested,
 )

@@ -12,6 +12,7 @@ from tradingcore.auth.events import (
     AccountClosed,
     AccountFrozen,
     AccountRegistered,
+    AccountTakenBack,
     AccountUnfrozen,
     AddressChanged,
     AddressVerified,
@@ -161,6 +162,19 @@ class UserAccount(Aggregate):
     def _proven(self, email: EmailAddress, at: datetime) -> UserAccount:
         status = AccountStatus.ACTIVE if self.status is AccountStatus.UNVERIFIED else self.status
         return replace(self, email=email, verified_at=at, status=status).with_new_rights()
+
+    def taken_back(self, *, name: str, at: datetime) -> UserAccount:
+        """Its address is proven by somebody who has not made it: nothing that its maker chose stays, save language and time zone."""
+        clean = replace(
+            self,
+            password=None,
+            password_changed_at=None,
+            roles=frozenset({FIRST_ROLE}),
+            plan=Plan.FREE,
+            profile=replace(self.profile, display_name=name, avatar=None),
+        )
+        assert self.email is not None, "the address is what was proven"
+        return clean._proven(self.email, at).announcing(AccountTakenBack(occurred_at=at, user_id=self.id))
 
     def with_password(self, password: PasswordHash, *, at: datetime, is_reset: bool = False) -> UserAccount:
         """Another password, chosen by the owner."""

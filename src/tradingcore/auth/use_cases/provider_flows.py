@@ -134,10 +134,24 @@ class ProviderFlows:
         return flow, await self.provider(flow.provider).identify(received.answer, proofs)
 
     async def take(self, unit: IdentityUnitOfWork, key: str, browser: str, stage: FlowStage) -> OAuthFlow:
-        """Raises `ProviderFlowUnknown`."""
+        """Use a key up. Raises `ProviderFlowUnknown`, which leaves it as it is."""
+        if not is_opaque_token(key):
+            raise _unknown()
+        return await self.take_hashed(unit, opaque_token_hash(key), browser, stage)
+
+    async def take_hashed(self, unit: IdentityUnitOfWork, key_hash: bytes, browser: str, stage: FlowStage) -> OAuthFlow:
+        """The same by the hash of a key."""
+        browser_hash = opaque_token_hash(browser)
+        flow = await unit.oauth_flows.take(key_hash, stage, browser_hash=browser_hash, at=self.clock.now())
+        if flow is None:
+            raise _unknown()
+        return flow
+
+    async def find(self, unit: IdentityUnitOfWork, key: str, browser: str, stage: FlowStage) -> OAuthFlow:
+        """Look at what a key opens, and leave it. Raises `ProviderFlowUnknown`."""
         flow = None
-        if is_opaque_token(key) and is_opaque_token(browser):
-            flow = await unit.oauth_flows.take(
+        if is_opaque_token(key):
+            flow = await unit.oauth_flows.find(
                 opaque_token_hash(key), stage, browser_hash=opaque_token_hash(browser), at=self.clock.now()
             )
         if flow is None:
