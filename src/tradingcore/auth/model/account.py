@@ -164,7 +164,7 @@ class UserAccount(Aggregate):
         return replace(self, email=email, verified_at=at, status=status).with_new_rights()
 
     def taken_back(self, *, name: str, at: datetime) -> UserAccount:
-        """Its address is proven by somebody who has not made it: nothing that its maker chose stays, save language and time zone."""
+        """Its address is proven by somebody who has not made it: nothing that its maker chose stays, but language and time."""
         clean = replace(
             self,
             password=None,
