@@ -23,7 +23,7 @@ from entrypoints.http.openapi import Documents, openapi_document
 from entrypoints.http.options import HttpSettings
 from entrypoints.http.pages import Cursors, Paging
 from entrypoints.http.problems import EXCEPTION_HANDLERS
-from entrypoints.http.routes import auth, mail, ml, system, trading
+from entrypoints.http.routes import auth, factors, mail, ml, system, trading
 from entrypoints.http.static_files import StaticFiles
 from entrypoints.http.visits import peer_of
 from tradingcore.kernel.authz import Actor, TraceId
@@ -49,8 +49,7 @@ def create_app(
     """Build the application.
 
     Args:
-        use_cases: factories by name: ``list_symbols``, ``get_candles``, ``list_series``, ``list_signals``, ``get_signal``,
-            ``explain_signal``, ``list_decisions``, ``list_models``, ``get_model``, ``predict_on_demand``, ``issue_stream_ticket``.
+        use_cases: factories by name, one for each use case that a route asks for.
         settings: keys, limits and who may call from a browser.
         authenticate: a bearer token and a trace id to an actor. Raises `CredentialRefused`.
         readiness: asked by ``/health/ready`` on every probe; quick, and never raising.
@@ -78,7 +77,7 @@ def create_app(
 
     api = Router(
         "/api/v1",
-        route_handlers=[auth.ROUTES, ml.ROUTES, trading.ROUTES],
+        route_handlers=[auth.ROUTES, factors.ROUTES, ml.ROUTES, trading.ROUTES],
         dependencies={
             "actor": Provide(actor_of, sync_to_thread=False),
             "paging": Provide(paging, sync_to_thread=False),

@@ -115,6 +115,7 @@ def openapi_document(app: Litestar, *, version: str) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}],
         "tags": [
+            {"name": "account", "description": "Your account: second factors, devices."},
             {"name": "auth", "description": "Credentials."},
             {"name": "ml", "description": "Models, what they are worth, and forecasts on demand."},
             {"name": "stream", "description": "Live messages; the WebSocket is described by asyncapi.json."},
@@ -229,13 +230,15 @@ class _Operation:
             headers["Link"] = {"$ref": "#/components/headers/Link"}
         if self.notes.is_cacheable:
             headers["ETag"] = {"$ref": "#/components/headers/ETag"}
+        status = HTTPStatus(self.handler.status_code)
+        if status is HTTPStatus.NO_CONTENT:
+            return {str(status.value): {"description": status.phrase, "headers": headers}}
         if self.answer is not None:
             content = {_JSON: _content(self.answer)}
         else:
             content = {"text/event-stream": {"schema": {"type": "string"}, "example": EVENT_STREAM}}
         if self.notes.alternative is not None:
             content[self.notes.alternative.media_type] = _content(self.notes.alternative.kind)
-        status = HTTPStatus(self.handler.status_code)
         found = {str(status.value): {"description": status.phrase, "headers": headers, "content": content}}
         if self.notes.is_cacheable:
             found["304"] = {"description": HTTPStatus.NOT_MODIFIED.phrase, "headers": headers}

@@ -45,6 +45,13 @@ USE_CASES: Final = (
     "get_model",
     "predict_on_demand",
     "issue_stream_ticket",
+    "get_factors",
+    "enrol_totp",
+    "confirm_totp",
+    "remove_totp",
+    "regenerate_backup_codes",
+    "list_trusted_devices",
+    "revoke_trusted_device",
 )
 
 BACKLOG: Final = 2048

@@ -8,6 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from entrypoints.http.schemas import auth, ml, system, trading
+from entrypoints.http.schemas.factor_examples import FACTOR_EXAMPLES
+from entrypoints.http.schemas.staff_examples import STAFF_EXAMPLES
 
 _SIGNAL_ID: Final = "019cada6-4b00-7a3e-9d1c-5f0b2c7d8e90"
 _MODEL_ID: Final = "019cad00-11aa-7c52-8f3b-0d9e6a4b1c22"
@@ -117,6 +119,8 @@ _FOLD: Final[dict[str, Any]] = {
 }
 
 EXAMPLES: Final[dict[type[msgspec.Struct], Any]] = {
+    **FACTOR_EXAMPLES,
+    **STAFF_EXAMPLES,
     auth.StreamTicketBody: {
         "ticket": "p2mUo7ZrGzq8oXkJ0sYw1v3n5b7d9f1h3j5l7n9p1r3",
         "expires_at": "2026-03-02T13:00:30Z",

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, TypeVar, cast
 
 import httpx
+from dependency_injector import providers
 from litestar import Litestar
 
 from adapters.bridges.market_history import TradingMarketHistory
@@ -18,11 +19,13 @@ from adapters.memory.database import MemoryDatabase
 from adapters.memory.ml import MemoryMlQueries, MemoryMlUnits
 from adapters.memory.stream_log import MemoryStreamLog
 from adapters.memory.trading import MemoryTradingQueries, MemoryTradingUnits
+from entrypoints.container import Container
 from entrypoints.http.app import create_app
 from entrypoints.http.health import Check, Lifecycle, Readiness
 from entrypoints.http.metrics import Metrics
 from entrypoints.http.openapi import openapi_document
 from entrypoints.http.options import HttpSettings
+from entrypoints.http.server import USE_CASES
 from entrypoints.http.stream.hub import Hub
 from entrypoints.http.stream.routes import stream_routes
 from tradingcore.auth.use_cases.authenticate import AuthenticateApiKey, AuthenticateApiKeyCommand, IssueStreamTicket
@@ -135,7 +138,17 @@ class World:
         queries, candles = MemoryTradingQueries(self.database), MemoryCandleStore(self.database)
         ml_queries = MemoryMlQueries(self.database)
         history = TradingMarketHistory(queries=queries, candles=candles)
+        # Accounts need nothing that stands in for something else.
+        self.container = Container(storage_kind="memory")
+        for provider, ours in (
+            (self.container.memory, self.database),
+            (self.container.clock, self.clock),
+            (self.container.ids, self.ids),
+            (self.container.secrets, self.secrets),
+        ):
+            provider.override(providers.Object(ours))
         self.use_cases: dict[str, Callable[[], Any]] = {
+            **{name: getattr(self.container, name) for name in USE_CASES},
             "list_symbols": lambda: ListSymbols(candles=candles, queries=queries),
             "get_candles": lambda: GetCandles(candles=candles, queries=queries),
             "list_series": lambda: ListSeries(queries=queries),
