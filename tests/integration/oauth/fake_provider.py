@@ -89,8 +89,8 @@ class FakeProvider:
         self.header: Callable[[dict[str, Any]], dict[str, Any]] = lambda header: header
         self.sign: Callable[[dict[str, Any], dict[str, Any]], str] = sign_with(rsa_key())
 
-    def approve(self, url: str, person: Person | None = None) -> tuple[ProviderAnswer, str]:
-        """The person says yes: what the browser brings to the callback, and the state."""
+    def approve(self, url: str, person: Person | None = None) -> tuple[str, ProviderAnswer]:
+        """The person says yes; return the state and what the browser brings back with it."""
         address = urlsplit(url)
         asked = dict(parse_qsl(address.query, strict_parsing=True))
         assert f"{address.scheme}://{address.netloc}{address.path}" == f"{self.issuer}/authorize"
@@ -109,7 +109,7 @@ class FakeProvider:
         if self.provider is Provider.APPLE and person.name is not None:
             first, _, last = person.name.partition(" ")
             user = json.dumps({"name": {"firstName": first, "lastName": last}, "email": person.email})
-        return ProviderAnswer(code=code, user=user), asked["state"]
+        return asked["state"], ProviderAnswer(code=code, user=user)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body = b""

@@ -42,7 +42,9 @@ def adapter_of(fake: FakeProvider, http: httpx2.AsyncClient, clock: FakeClock) -
             return XIdentityProvider(client, http, endpoints=XEndpoints(**addresses))
         case Provider.GITHUB:
             return GitHubIdentityProvider(client, http, endpoints=GitHubEndpoints(**addresses, emails=f"{base}/emails"))
-    return OpenIdIdentityProvider(fake.provider, client, http, clock, title="Google", issuer=base)
+    return OpenIdIdentityProvider(
+        fake.provider, client, http, clock, title="Google", issuer=base, can_ask_again=fake.provider is Provider.LOCAL
+    )
 
 
 @dataclass
@@ -59,7 +61,7 @@ class Kit:
         self.adapter = adapter_of(self.fake, self.http, self.clock)
 
     async def approved(self, person: Person | None = None) -> ProviderAnswer:
-        answer, state = self.fake.approve(await self.adapter.authorization_url(self.proofs), person)
+        state, answer = self.fake.approve(await self.adapter.authorization_url(self.proofs), person)
         assert state == self.proofs.state
         return answer
 

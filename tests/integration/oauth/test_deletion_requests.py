@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import hmac
 import json
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from adapters.oauth.client import OAuthClient
 from adapters.oauth.facebook_deletion import FacebookDeletionRequests
 from tests.integration.oauth.fake_provider import CLIENT_SECRET, unpadded
 from tradingcore.auth.errors import IdentityRefused
+from tradingcore.testing.auth.identity_providers import DeletionRequestsContract
 from tradingcore.testing.fakes import NOON
 
 REQUESTS = FacebookDeletionRequests(OAuthClient(client_id="c", client_secret=CLIENT_SECRET, redirect_uri="https://app.example"))
@@ -22,8 +24,14 @@ def signed(secret: str = CLIENT_SECRET, **changes: Any) -> str:
     return f"{unpadded(hmac.digest(secret.encode(), payload.encode(), 'sha256'))}.{payload}"
 
 
-def test_signed_request_names_whose_data_is_to_go() -> None:
-    assert REQUESTS.subject_of(signed(), at=NOON) == "218471"
+class TestFacebookDeletionRequests(DeletionRequestsContract):
+    @pytest.fixture
+    def requests(self) -> FacebookDeletionRequests:
+        return REQUESTS
+
+    @pytest.fixture
+    def sign(self) -> Callable[[str, datetime], str]:
+        return lambda subject, at: signed(user_id=subject, issued_at=int(at.timestamp()))
 
 
 @pytest.mark.parametrize(
@@ -47,11 +55,3 @@ def test_request_that_facebook_did_not_just_sign_deletes_nothing(request_text: s
     with pytest.raises(IdentityRefused) as refused:
         REQUESTS.subject_of(request_text, at=NOON)
     assert reason in refused.value.reason
-
-
-def test_confirmation_proves_itself() -> None:
-    code = REQUESTS.confirmation_of("218471", at=NOON + timedelta(seconds=0.5))
-    assert code.isalnum()
-    assert REQUESTS.confirmed_at(code) == NOON
-    for wrong in ("", code[:-1], code[:-2] + "00" if code[-2:] != "00" else code[:-2] + "01", "zz" * 20, "00" * 20):
-        assert REQUESTS.confirmed_at(wrong) is None

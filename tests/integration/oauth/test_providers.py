@@ -15,7 +15,23 @@ from tradingcore.auth.errors import IdentityRefused
 from tradingcore.auth.model.identity import EmailTrust, Provider
 from tradingcore.auth.model.oauth_flow import FlowProofs
 from tradingcore.auth.model.opaque_token import opaque_token
+from tradingcore.auth.ports.identities import IdentityProvider
 from tradingcore.kernel.errors import Unavailable
+from tradingcore.testing.auth.identity_providers import Approve, IdentityProviderContract
+
+
+class TestOAuthProviders(IdentityProviderContract):
+    @pytest.fixture(params=[*PROVIDERS, Provider.LOCAL])
+    def kit(self, request: pytest.FixtureRequest) -> Kit:
+        return Kit(request.param)
+
+    @pytest.fixture
+    def provider(self, kit: Kit) -> IdentityProvider:
+        return kit.adapter
+
+    @pytest.fixture
+    def approve(self, kit: Kit) -> Approve:
+        return kit.fake.approve
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
