@@ -46,7 +46,22 @@ VERBS = frozenset(
             "Report",
             "Resolve",
         ),
-        *("Change", "Confirm", "Mail", "Open", "Register", "Request", "Reset", "Undo", "Update", "Verify"),
+        *(
+            "Change",
+            "Confirm",
+            "Enrol",
+            "Mail",
+            "Regenerate",
+            "Remove",
+            "Rename",
+            "Open",
+            "Register",
+            "Request",
+            "Reset",
+            "Undo",
+            "Update",
+            "Verify",
+        ),
         *("Revoke", "Rewind", "Run", "Send", "Set", "Show", "Subscribe", "Train", "Watch"),
     }
 )
