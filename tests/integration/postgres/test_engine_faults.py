@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -14,7 +12,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.cluster import ClusterSettings, EmbeddedCluster
 from adapters.postgres.connect import connected
@@ -119,44 +117,6 @@ async def test_cancelled_connection_is_thrown_away(database: TestDatabase, momen
         await task
     async with transaction(engine, _ACTOR) as connection:
         assert (await connection.execute(text("select pg_backend_pid()"))).scalar_one() not in pids
-    await engine.dispose()
-
-
-async def _is_clean(connection: AsyncConnection) -> bool:
-    asked = """
-        select coalesce(current_setting('app.user_id', true), '') = '' and pg_current_xact_id_if_assigned() is null
-            and not exists (
-                select from pg_locks where pid = pg_backend_pid() and locktype in ('advisory', 'tuple', 'transactionid')
-            )
-    """
-    return bool(await connection.scalar(text(asked)))
-
-
-async def test_cancellation_at_any_moment_leaves_no_dirty_connection(database: TestDatabase, notes: AsyncEngine) -> None:
-    """The small dose of goal G4: 64 tasks, 8 connections, cancelled at random awaits."""
-    engine = create_engine(
-        database.address(DatabaseRole.API), EngineSettings(application="test", pool_size=8, overflow=0, checkout_seconds=20)
-    )
-    dice = random.Random(20261125)
-
-    async def work(number: int) -> None:
-        async with transaction(engine, _ACTOR) as connection:
-            await connection.execute(text("select pg_advisory_xact_lock_shared(:n)"), {"n": number % 5})
-            await connection.execute(text("insert into note values (:n) on conflict do nothing"), {"n": number % 50})
-
-    async def cancelled(number: int) -> None:
-        task = asyncio.create_task(work(number))
-        await asyncio.sleep(dice.random() * 0.01)
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-    for batch in range(10):
-        await asyncio.gather(*(cancelled(64 * batch + number) for number in range(64)))
-    connections = [await engine.connect() for _ in range(8)]
-    assert all([await _is_clean(connection) for connection in connections])
-    for connection in connections:
-        await connection.close()
     await engine.dispose()
 
 
