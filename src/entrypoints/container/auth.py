@@ -6,12 +6,6 @@ from dependency_injector import providers
 
 from entrypoints.container.ports import Ports
 from entrypoints.sections import FactorsSection
-from tradingcore.auth.use_cases.authenticate import (
-    AuthenticateApiKey,
-    IssueStreamTicket,
-    RecheckCredential,
-    RedeemStreamTicket,
-)
 from tradingcore.auth.use_cases.change_address import (
     ConfirmAddressChange,
     MailAddressChange,
@@ -159,6 +153,7 @@ class AuthUseCases(Ports):
     close_account = providers.Factory(CloseAccount, observer=Ports.observer, uow=Ports.auth_uow, mailer=mailer, clock=Ports.clock)
     list_security_events = providers.Factory(ListSecurityEvents, observer=Ports.observer, trail=Ports.audit_trail)
 
+    key_environment = providers.Callable(lambda name: "live" if name == "production" else "dev", Ports.environment)
     create_api_key = providers.Factory(
         CreateApiKey,
         observer=Ports.observer,
@@ -166,15 +161,7 @@ class AuthUseCases(Ports):
         clock=Ports.clock,
         ids=Ports.ids,
         secrets=Ports.secrets,
-        environment=providers.Callable(lambda name: "live" if name == "production" else "dev", Ports.environment),
+        environment=key_environment,
     )
     list_api_keys = providers.Factory(ListApiKeys, observer=Ports.observer, uow=Ports.auth_uow)
     revoke_api_key = providers.Factory(RevokeApiKey, observer=Ports.observer, uow=Ports.auth_uow, clock=Ports.clock)
-    authenticate_api_key = providers.Factory(AuthenticateApiKey, observer=Ports.observer, keys=Ports.api_keys, clock=Ports.clock)
-    recheck_credential = providers.Factory(RecheckCredential, observer=Ports.observer, keys=Ports.api_keys, clock=Ports.clock)
-    issue_stream_ticket = providers.Factory(
-        IssueStreamTicket, observer=Ports.observer, tickets=Ports.tickets, clock=Ports.clock, secrets=Ports.secrets
-    )
-    redeem_stream_ticket = providers.Factory(
-        RedeemStreamTicket, observer=Ports.observer, tickets=Ports.tickets, keys=Ports.api_keys, clock=Ports.clock
-    )

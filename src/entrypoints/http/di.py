@@ -9,12 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from dependency_injector.providers import Factory
 from litestar.di import Provide
+
+from tradingcore.kernel.use_case import UseCase
 
 
 def injected(factories: Mapping[str, Callable[[], Any]]) -> dict[str, Provide]:
     """Return what Litestar takes as ``dependencies``: a fresh object per request from each factory."""
     return {name: Provide(_made_by(factory), sync_to_thread=False) for name, factory in factories.items()}
+
+
+def use_cases_of(container: Any) -> dict[str, Callable[[], Any]]:
+    """Return the factory of every use case that the container makes, by name."""
+    factories = {name: provider for name, provider in container.providers.items() if isinstance(provider, Factory)}
+    return {name: factory for name, factory in factories.items() if issubclass(factory.cls, UseCase)}
 
 
 def _made_by(factory: Callable[[], Any]) -> Callable[[], Any]:

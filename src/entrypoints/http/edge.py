@@ -32,7 +32,7 @@ DEFAULT_HEADERS: Final[Mapping[bytes, bytes]] = {
 }
 """An answer that sets one of these itself keeps its own."""
 
-ALLOWED_METHODS: Final = b"GET, HEAD, POST"
+ALLOWED_METHODS: Final = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 ALLOWED_REQUEST_HEADERS: Final = b"authorization, content-type, if-none-match, last-event-id, traceparent, x-request-id"
 EXPOSED_HEADERS: Final = b"etag, link, ratelimit, ratelimit-policy, retry-after, traceparent, www-authenticate, x-request-id"
 PREFLIGHT_SECONDS: Final = b"600"

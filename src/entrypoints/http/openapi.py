@@ -115,7 +115,8 @@ def openapi_document(app: Litestar, *, version: str) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}],
         "tags": [
-            {"name": "account", "description": "Your account: second factors, devices."},
+            {"name": "account", "description": "Your account: second factors, devices, API keys."},
+            {"name": "admin", "description": "Accounts of others: for staff."},
             {"name": "auth", "description": "Credentials."},
             {"name": "ml", "description": "Models, what they are worth, and forecasts on demand."},
             {"name": "stream", "description": "Live messages; the WebSocket is described by asyncapi.json."},

@@ -21,11 +21,11 @@ from adapters.memory.stream_log import MemoryStreamLog
 from adapters.memory.trading import MemoryTradingQueries, MemoryTradingUnits
 from entrypoints.container import Container
 from entrypoints.http.app import create_app
+from entrypoints.http.di import use_cases_of
 from entrypoints.http.health import Check, Lifecycle, Readiness
 from entrypoints.http.metrics import Metrics
 from entrypoints.http.openapi import openapi_document
 from entrypoints.http.options import HttpSettings
-from entrypoints.http.server import USE_CASES
 from entrypoints.http.stream.hub import Hub
 from entrypoints.http.stream.routes import stream_routes
 from tradingcore.auth.use_cases.authenticate import AuthenticateApiKey, AuthenticateApiKeyCommand, IssueStreamTicket
@@ -148,7 +148,7 @@ class World:
         ):
             provider.override(providers.Object(ours))
         self.use_cases: dict[str, Callable[[], Any]] = {
-            **{name: getattr(self.container, name) for name in USE_CASES},
+            **use_cases_of(self.container),
             "list_symbols": lambda: ListSymbols(candles=candles, queries=queries),
             "get_candles": lambda: GetCandles(candles=candles, queries=queries),
             "list_series": lambda: ListSeries(queries=queries),
