@@ -158,8 +158,9 @@ async def running(settings: Settings, kind: ProcessKind, *, observer: Observer =
             options |= {"stream_kind": "redis", "redis_url": settings.stream.log}
         container = Container(**options)
         if settings.storage_kind == "postgres":
-            # Before the engines go: it holds a connection that listens.
+            # Before the engines go: they hold connections that listen.
             stack.push_async_callback(container.outbox().close)
+            stack.push_async_callback(container.rights_feed().close)
         yield Platform(settings=settings, container=container, migrator=migrator)
 
 

@@ -156,6 +156,23 @@ class Ports(containers.DeclarativeContainer):
         memory=providers.Singleton(lazily("adapters.memory.auth.keys:MemoryApiKeyLookup"), memory),
         postgres=providers.Singleton(lazily("adapters.postgres.auth.keys:PostgresApiKeyLookup"), engine),
     )
+    session_lookup = providers.Selector(
+        storage_kind,
+        memory=providers.Singleton(lazily("adapters.memory.auth.sessions:MemorySessionLookup"), memory),
+        postgres=providers.Singleton(lazily("adapters.postgres.auth.sessions:PostgresSessionLookup"), engine),
+    )
+    rights_feed = providers.Selector(
+        storage_kind,
+        memory=providers.Singleton(lazily("adapters.memory.auth.rights:MemoryRightsFeed"), memory),
+        postgres=providers.Singleton(lazily("adapters.postgres.auth.rights:PostgresRightsFeed"), engine, listening=system_engine),
+    )
+    rights_watch = providers.Singleton(lazily("adapters.memory.auth.remembered:RightsWatch"), rights_feed)
+    remembered_sessions = providers.Singleton(
+        lazily("adapters.memory.auth.remembered:RememberedSessionLookup"), session_lookup, rights_watch
+    )
+    remembered_api_keys = providers.Singleton(
+        lazily("adapters.memory.auth.remembered:RememberedApiKeyLookup"), api_keys, rights_watch
+    )
     tickets = providers.Selector(
         storage_kind,
         memory=providers.Singleton(lazily("adapters.memory.auth.keys:MemoryTicketStore"), memory),

@@ -26,6 +26,7 @@ from entrypoints.http.problems import EXCEPTION_HANDLERS
 from entrypoints.http.routes import auth, factors, mail, ml, system, trading
 from entrypoints.http.static_files import StaticFiles
 from entrypoints.http.visits import peer_of
+from tradingcore.auth.use_cases.authenticate import AuthenticateBearerCommand
 from tradingcore.kernel.authz import Actor, TraceId
 from tradingcore.kernel.ports import RateLimiter
 
@@ -72,8 +73,8 @@ def create_app(
         return Paging.of(request, cursors)
 
     # Litestar copies routers deeply, and with a bound method all that it is bound to; a plain function it takes as it is.
-    async def authenticated(token: str, trace_id: TraceId) -> Actor:
-        return await authenticate(token, trace_id)
+    async def authenticated(presented: AuthenticateBearerCommand, trace_id: TraceId) -> Actor:
+        return await authenticate(presented, trace_id)
 
     api = Router(
         "/api/v1",

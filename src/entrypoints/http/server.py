@@ -26,7 +26,7 @@ from entrypoints.platform import Platform, secret_of
 from entrypoints.settings import ConfigurationError
 from tradingcore import __version__
 from tradingcore.auth.use_cases.authenticate import (
-    AuthenticateApiKeyCommand,
+    AuthenticateBearerCommand,
     RecheckCredentialCommand,
     RedeemStreamTicketCommand,
 )
@@ -107,10 +107,8 @@ class ApiServer:
             mailbox=container.mail_sender if settings.shows_mailbox else None,
         )
 
-    async def _authenticate(self, token: str, trace_id: TraceId) -> Actor:
-        actor: Actor = await self._container.authenticate_api_key()(
-            Actor.anonymous(trace_id), AuthenticateApiKeyCommand(token=token)
-        )
+    async def _authenticate(self, presented: AuthenticateBearerCommand, trace_id: TraceId) -> Actor:
+        actor: Actor = await self._container.authenticate_bearer()(Actor.anonymous(trace_id), presented)
         return actor
 
     async def _redeem_ticket(self, token: str, trace_id: TraceId) -> Actor:
@@ -134,8 +132,14 @@ class ApiServer:
 
     @asynccontextmanager
     async def _hub_running(self, _: Litestar) -> AsyncIterator[None]:
-        async with self._outbox_gauges.running(), self._hub.running():
-            yield
+        # Without it nothing that is remembered of credentials is believed.
+        following = asyncio.create_task(self._container.rights_watch().follow())
+        try:
+            async with self._outbox_gauges.running(), self._hub.running():
+                yield
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
 
     def listen(self) -> socket.socket:
         """Bind the configured address. Raises `ConfigurationError` when it is taken or not ours."""

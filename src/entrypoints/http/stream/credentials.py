@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from entrypoints.http.stream.limits import CloseCode, StreamClosed
 from tradingcore.kernel.authz import Actor, TraceId
 from tradingcore.kernel.errors import Unavailable
 
-Authenticate: TypeAlias = Callable[[str, TraceId], Awaitable[Actor]]
+Redeem: TypeAlias = Callable[[str, TraceId], Awaitable[Actor]]
 Recheck: TypeAlias = Callable[[Actor], Awaitable[bool]]
 
 
@@ -21,11 +22,12 @@ class CredentialWatch:
     def __init__(self, recheck: Recheck, *, period_seconds: float) -> None:
         self._recheck = recheck
         self._period_seconds = period_seconds
-        self._checks: dict[UUID | None, asyncio.Task[bool]] = {}
+        self._checks: dict[tuple[UUID | None, datetime | None], asyncio.Task[bool]] = {}
 
     async def require(self, actor: Actor) -> None:
         """Raise `StreamClosed` (4401) when the credential expired or was revoked. When nobody can tell, it holds until they can."""
-        key = actor.credential_id or actor.user_id
+        # A session has a token for each of its streams, and each token its own end.
+        key = (actor.credential_id or actor.user_id, actor.valid_until)
         check = self._checks.get(key)
         if check is None:
             self._checks[key] = check = asyncio.create_task(self._check(actor))

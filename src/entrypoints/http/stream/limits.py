@@ -41,6 +41,6 @@ class StreamLimits:
     send_seconds: float = 5.0
     ping_seconds: float = 15.0
     silence_seconds: float = 45.0
-    recheck_seconds: float = 2.0
+    recheck_seconds: float = 1.0
     reconnect_seconds: float = 5.0
     catch_up_batch: int = 100

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from tradingcore.auth.model.access_token import LONGEST_TOKEN
 from tradingcore.notifications.model.stream import StreamEntry, StreamPosition
 
 SUBPROTOCOL: Final = "tradingcore.v1"
@@ -34,9 +35,13 @@ class TopicRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Auth(Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="auth"):
-    """The first frame, within 5 s; later, to carry on with another credential of the same user."""
+    """The first frame, within 5 s, with a ``ticket``; later, to carry on with another credential of the same user.
 
-    ticket: Annotated[str, Meta(min_length=1, max_length=128)]
+    Carrying on takes a ticket or a fresh access token as ``token``: one of both. The stream ends with the credential.
+    """
+
+    ticket: Annotated[str, Meta(min_length=1, max_length=128)] | UnsetType = UNSET
+    token: Annotated[str, Meta(min_length=1, max_length=LONGEST_TOKEN)] | UnsetType = UNSET
     id: OperationId | UnsetType = UNSET
 
 

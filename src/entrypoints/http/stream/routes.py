@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
 
-from entrypoints.http.stream.credentials import Authenticate, CredentialWatch, Recheck
+from entrypoints.http.identity import Authenticate
+from entrypoints.http.stream.credentials import CredentialWatch, Recheck, Redeem
 from entrypoints.http.stream.hub import Hub
 from entrypoints.http.stream.sse import events_route
 from entrypoints.http.stream.websocket import websocket_route
@@ -11,7 +12,7 @@ from entrypoints.http.stream.websocket import websocket_route
 def stream_routes(
     hub: Hub,
     *,
-    redeem_ticket: Authenticate,
+    redeem_ticket: Redeem,
     authenticate_bearer: Authenticate,
     recheck: Recheck,
     allowed_origins: frozenset[str],
@@ -29,6 +30,12 @@ def stream_routes(
     """
     watch = CredentialWatch(recheck, period_seconds=hub.limits.recheck_seconds)
     return [
-        websocket_route(hub, redeem_ticket=redeem_ticket, watch=watch, allowed_origins=allowed_origins),
+        websocket_route(
+            hub,
+            redeem_ticket=redeem_ticket,
+            authenticate_bearer=authenticate_bearer,
+            watch=watch,
+            allowed_origins=allowed_origins,
+        ),
         events_route(hub, authenticate_bearer=authenticate_bearer, redeem_ticket=redeem_ticket, watch=watch),
     ]

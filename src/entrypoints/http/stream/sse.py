@@ -16,9 +16,9 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Send
 from msgspec import Meta
 
-from entrypoints.http.identity import actor_of
+from entrypoints.http.identity import Authenticate, actor_of, bearer
 from entrypoints.http.inputs import FromQuery
-from entrypoints.http.stream.credentials import Authenticate, CredentialWatch
+from entrypoints.http.stream.credentials import CredentialWatch, Redeem
 from entrypoints.http.stream.faults import report
 from entrypoints.http.stream.heartbeat import keep_alive
 from entrypoints.http.stream.hub import Hub
@@ -122,20 +122,20 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
-def events_route(
-    hub: Hub, *, authenticate_bearer: Authenticate, redeem_ticket: Authenticate, watch: CredentialWatch
-) -> HTTPRouteHandler:
+def events_route(hub: Hub, *, authenticate_bearer: Authenticate, redeem_ticket: Redeem, watch: CredentialWatch) -> HTTPRouteHandler:
     """The handler of ``/api/v1/events``."""
 
     async def authenticate(request: Request[Any, Any, Any]) -> None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         trace_id = call_of(request.scope).trace_id
         if scheme.lower() == "bearer" and token:
-            request.scope["user"] = await authenticate_bearer(token.strip(), trace_id)
+            request.scope["user"] = await authenticate_bearer(bearer(request.scope, token.strip()), trace_id)
         elif ticket := dict(parse_qsl(request.scope["query_string"].decode("latin-1"))).get("ticket"):
             request.scope["user"] = await redeem_ticket(ticket, trace_id)
         else:
-            raise Unauthenticated("this needs a credential: an API key as a bearer token, or ?ticket= with a stream ticket")
+            raise Unauthenticated(
+                "this needs a credential: an access token or an API key as a bearer token, or ?ticket= with a stream ticket"
+            )
         await visit_of(request.scope).count(request.scope["user"])
 
     @get(

@@ -13,9 +13,10 @@ from litestar.exceptions import WebSocketDisconnect
 from litestar.handlers import WebsocketRouteHandler
 from msgspec import UNSET, UnsetType
 
+from entrypoints.http.identity import Authenticate, bearer
 from entrypoints.http.problems import problem_of
 from entrypoints.http.stream.connection import Connection
-from entrypoints.http.stream.credentials import Authenticate, CredentialWatch
+from entrypoints.http.stream.credentials import CredentialWatch, Redeem
 from entrypoints.http.stream.faults import report
 from entrypoints.http.stream.heartbeat import keep_alive
 from entrypoints.http.stream.hub import Hub
@@ -48,8 +49,11 @@ class ClientGone(Exception):
 class SocketSession:
     """One socket from its first frame to its close."""
 
-    def __init__(self, socket: Socket, hub: Hub, redeem_ticket: Authenticate, watch: CredentialWatch) -> None:
+    def __init__(
+        self, socket: Socket, hub: Hub, redeem_ticket: Redeem, authenticate_bearer: Authenticate, watch: CredentialWatch
+    ) -> None:
         self._socket = socket
+        self._authenticate_bearer = authenticate_bearer
         self._hub = hub
         self._limits = hub.limits
         self._redeem_ticket = redeem_ticket
@@ -96,17 +100,23 @@ class SocketSession:
             raise StreamClosed(
                 CloseCode.AUTHENTICATION_TIMEOUT, "the first frame, auth with a ticket, did not come in time"
             ) from error
-        if not isinstance(frame, Auth):
+        if not isinstance(frame, Auth) or frame.ticket is UNSET:
             raise StreamClosed(CloseCode.UNAUTHENTICATED, "the first frame must be auth with a ticket")
-        return await self._redeem(frame.ticket), frame.id
+        return await self._actor_behind(frame), frame.id
 
-    async def _redeem(self, ticket: str) -> Actor:
+    async def _actor_behind(self, frame: Auth) -> Actor:
+        scope, trace_id = self._socket.scope, call_of(self._socket.scope).trace_id
         try:
-            return await self._redeem_ticket(ticket, call_of(self._socket.scope).trace_id)
+            if frame.ticket is not UNSET and frame.token is UNSET:
+                return await self._redeem_ticket(frame.ticket, trace_id)
+            if frame.token is not UNSET and frame.ticket is UNSET:
+                return await self._authenticate_bearer(bearer(scope, frame.token), trace_id)
         except Unauthenticated as error:
-            raise StreamClosed(CloseCode.UNAUTHENTICATED, "the ticket is not valid: it works once, for 30 s") from error
+            what = "ticket is not valid: it works once, for 30 s" if frame.token is UNSET else "access token is not valid"
+            raise StreamClosed(CloseCode.UNAUTHENTICATED, f"the {what}") from error
         except Unavailable as error:
             raise self._hub.restart() from error
+        raise StreamClosed(CloseCode.BAD_FRAME, "auth takes a ticket or a token, one of both")
 
     async def _receive(self) -> ClientFrame:
         message = await self._socket.receive()
@@ -154,7 +164,7 @@ class SocketSession:
                 await self._authenticate_again(connection, frame)
 
     async def _authenticate_again(self, connection: Connection, frame: Auth) -> None:
-        actor = await self._redeem(frame.ticket)
+        actor = await self._actor_behind(frame)
         if actor.user_id != connection.actor.user_id:
             raise StreamClosed(CloseCode.FORBIDDEN, "a stream stays with the user who opened it")
         left = connection.act_as(actor)
@@ -204,7 +214,8 @@ def _is_own(origin: str, host: str) -> bool:
 def websocket_route(
     hub: Hub,
     *,
-    redeem_ticket: Authenticate,
+    redeem_ticket: Redeem,
+    authenticate_bearer: Authenticate,
     watch: CredentialWatch,
     allowed_origins: frozenset[str],
 ) -> WebsocketRouteHandler:
@@ -219,7 +230,7 @@ def websocket_route(
         offers = SUBPROTOCOL in socket.scope["subprotocols"]
         await socket.accept(subprotocols=SUBPROTOCOL if offers else None)
         if offers:
-            await SocketSession(socket, hub, redeem_ticket, watch).run()
+            await SocketSession(socket, hub, redeem_ticket, authenticate_bearer, watch).run()
         else:
             await socket.close(CloseCode.BAD_FRAME, f"offer the subprotocol {SUBPROTOCOL}")
 

@@ -14,14 +14,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.joserfc.access_tokens import JoserfcAccessTokens
+from adapters.joserfc.signing_keys import fixed_signing_ring
 from adapters.memory.auth.keys import MemoryApiKeyLookup, MemoryAuthUnits
+from adapters.memory.auth.sessions import MemorySessionLookup
 from adapters.memory.database import MemoryDatabase
 from tradingcore.auth.errors import ApiKeyNotFound, CredentialRefused
 from tradingcore.auth.ids import ApiKeyId
 from tradingcore.auth.model.api_key import LONGEST_LIFETIME, NEVER_BY_KEY, compose_token, parse_token
+from tradingcore.auth.policies.second_factor import FactorPolicy
 from tradingcore.auth.use_cases.authenticate import (
-    AuthenticateApiKey,
-    AuthenticateApiKeyCommand,
+    AuthenticateBearer,
+    AuthenticateBearerCommand,
+    Credentials,
     RecheckCredential,
     RecheckCredentialCommand,
 )
@@ -53,15 +58,22 @@ class Door:
         self.create_key = CreateApiKey(uow=units, clock=self.clock, ids=ids, secrets=self.secrets, environment="live")
         self.list_keys = ListApiKeys(uow=units)
         self.revoke_key = RevokeApiKey(uow=units, clock=self.clock)
-        self.authenticate = AuthenticateApiKey(keys=lookup, clock=self.clock)
-        self.recheck = RecheckCredential(keys=lookup, clock=self.clock)
+        stored = Credentials(sessions=MemorySessionLookup(self.database), keys=lookup)
+        self.authenticate = AuthenticateBearer(
+            stored=stored,
+            remembered=stored,
+            access_tokens=JoserfcAccessTokens(fixed_signing_ring(), issuer="test", audience="test"),
+            policy=FactorPolicy(),
+            clock=self.clock,
+        )
+        self.recheck = RecheckCredential(stored=stored, remembered=stored, clock=self.clock)
 
     async def key(self, **overrides: Any) -> CreatedApiKey:
         fields: dict[str, Any] = {"name": "my laptop", "role": Role.TRADER}
         return await self.create_key(an_actor(), CreateApiKeyCommand(**(fields | overrides)))
 
     async def holder(self, token: str) -> Actor:
-        return await self.authenticate(NOBODY, AuthenticateApiKeyCommand(token=token))
+        return await self.authenticate(NOBODY, AuthenticateBearerCommand(token=token))
 
 
 async def test_key_speaks_for_its_service_user_on_the_callers_trace() -> None:
@@ -90,7 +102,7 @@ async def test_token_changed_at_any_position_is_refused(position: int) -> None:
     token = (await door.key()).token
     for letter in "A0z_-" + chr(ord(token[position]) ^ 1):
         if letter != token[position]:
-            with pytest.raises(CredentialRefused, match=r"^the API key is not valid$"):
+            with pytest.raises(CredentialRefused, match=r"^the credential is not valid, or has expired$"):
                 await door.holder(token[:position] + letter + token[position + 1 :])
 
 

@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.memory.auth.keys import MemoryApiKeyLookup, MemoryTicketStore
+from adapters.memory.auth.sessions import MemorySessionLookup
 from adapters.memory.database import MemoryDatabase
 from tradingcore.auth.errors import CredentialRefused
 from tradingcore.auth.model.api_key import ApiKey
 from tradingcore.auth.use_cases.authenticate import (
+    Credentials,
     IssueStreamTicket,
     IssueStreamTicketCommand,
     RedeemStreamTicket,
@@ -43,7 +45,8 @@ class Booth:
         self.keep(KEY)
         tickets = MemoryTicketStore(self.database)
         self._issue = IssueStreamTicket(tickets=tickets, clock=self.clock, secrets=FakeSecrets())
-        self._redeem = RedeemStreamTicket(tickets=tickets, keys=MemoryApiKeyLookup(self.database), clock=self.clock)
+        stored = Credentials(sessions=MemorySessionLookup(self.database), keys=MemoryApiKeyLookup(self.database))
+        self._redeem = RedeemStreamTicket(tickets=tickets, stored=stored, clock=self.clock)
 
     def keep(self, key: ApiKey) -> None:
         self.database.api_keys.rows[key.id] = key

@@ -13,7 +13,7 @@ from dependency_injector import providers
 from litestar import Litestar
 
 from adapters.bridges.market_history import TradingMarketHistory
-from adapters.memory.auth.keys import MemoryApiKeyLookup, MemoryAuthUnits, MemoryTicketStore
+from adapters.memory.auth.keys import MemoryAuthUnits, MemoryTicketStore
 from adapters.memory.candles import MemoryCandleStore
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.ml import MemoryMlQueries, MemoryMlUnits
@@ -28,7 +28,7 @@ from entrypoints.http.openapi import openapi_document
 from entrypoints.http.options import HttpSettings
 from entrypoints.http.stream.hub import Hub
 from entrypoints.http.stream.routes import stream_routes
-from tradingcore.auth.use_cases.authenticate import AuthenticateApiKey, AuthenticateApiKeyCommand, IssueStreamTicket
+from tradingcore.auth.use_cases.authenticate import AuthenticateBearerCommand, IssueStreamTicket, RedeemStreamTicketCommand
 from tradingcore.auth.use_cases.manage_api_keys import CreateApiKey, CreateApiKeyCommand
 from tradingcore.kernel.authz import Actor, Plan, Role, TraceId
 from tradingcore.kernel.market import CandleSeries, SeriesKey
@@ -176,7 +176,7 @@ class World:
             limiter=self.limiter,
             stream_routes=stream_routes(
                 Hub(MemoryStreamLog(self.clock, self.ids)),
-                redeem_ticket=self.authenticate,
+                redeem_ticket=self.redeem,
                 authenticate_bearer=self.authenticate,
                 recheck=_always,
                 allowed_origins=self.settings.allowed_origins,
@@ -187,9 +187,14 @@ class World:
     def _current(self, name: str) -> Callable[[], Any]:
         return lambda: self.use_cases[name]()
 
-    async def authenticate(self, token: str, trace_id: TraceId) -> Actor:
-        authenticate = AuthenticateApiKey(keys=MemoryApiKeyLookup(self.database), clock=self.clock)
-        return await authenticate(Actor.anonymous(trace_id), AuthenticateApiKeyCommand(token=token))
+    async def authenticate(self, presented: AuthenticateBearerCommand, trace_id: TraceId) -> Actor:
+        actor: Actor = await self.container.authenticate_bearer()(Actor.anonymous(trace_id), presented)
+        return actor
+
+    async def redeem(self, ticket: str, trace_id: TraceId) -> Actor:
+        command = RedeemStreamTicketCommand(token=ticket)
+        actor: Actor = await self.container.redeem_stream_ticket()(Actor.anonymous(trace_id), command)
+        return actor
 
     async def probe(self) -> Readiness:
         return self.readiness

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from sqlalchemy import Row
 
 from tradingcore.auth.model.account import AccountStatus
 from tradingcore.auth.model.api_key import ApiKey, KeyHolder
-from tradingcore.kernel.authz import Actor, Permission, Plan, Role, TraceId, UserId
+from tradingcore.kernel.authz import Actor, Assurance, Permission, Plan, Role, TraceId, UserId
 
 
 def api_key_to_row(key: ApiKey) -> dict[str, Any]:
@@ -49,6 +50,7 @@ def api_key_from_row(row: Row[Any]) -> ApiKey:
 
 
 def actor_to_json(actor: Actor) -> dict[str, Any]:
+    """All but how long ago the actor signed in, and what belongs to one call only."""
     return {
         "trace_id": actor.trace_id,
         "user_id": None if actor.user_id is None else str(actor.user_id),
@@ -57,6 +59,10 @@ def actor_to_json(actor: Actor) -> dict[str, Any]:
         "permissions": sorted(actor.permissions),
         "credential_id": None if actor.credential_id is None else str(actor.credential_id),
         "name": actor.name,
+        "session_id": None if actor.session_id is None else str(actor.session_id),
+        "assurance": int(actor.assurance),
+        "restriction": actor.restriction,
+        "valid_until": None if actor.valid_until is None else actor.valid_until.isoformat(),
     }
 
 
@@ -69,4 +75,8 @@ def actor_from_json(stored: Mapping[str, Any]) -> Actor:
         permissions=frozenset(Permission(permission) for permission in stored["permissions"]),
         credential_id=None if stored["credential_id"] is None else UUID(stored["credential_id"]),
         name=stored["name"],
+        session_id=None if stored["session_id"] is None else UUID(stored["session_id"]),
+        assurance=Assurance(stored["assurance"]),
+        restriction=stored["restriction"],
+        valid_until=None if stored["valid_until"] is None else datetime.fromisoformat(stored["valid_until"]),
     )

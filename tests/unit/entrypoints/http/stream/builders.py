@@ -25,6 +25,7 @@ from entrypoints.http.stream.asyncapi import asyncapi_document
 from entrypoints.http.stream.hub import Hub
 from entrypoints.http.stream.routes import stream_routes
 from tradingcore.auth.errors import CredentialRefused
+from tradingcore.auth.use_cases.authenticate import AuthenticateBearerCommand
 from tradingcore.kernel.authz import Actor, Plan, Role, TraceId, UserId
 from tradingcore.kernel.errors import TradingCoreError, Unavailable
 from tradingcore.kernel.ports import Clock
@@ -93,6 +94,9 @@ class Tickets:
             raise CredentialRefused("the ticket is not valid")
         return replace(an_actor(Role(role), number=int(number)), trace_id=trace_id)
 
+    async def accept(self, presented: AuthenticateBearerCommand, trace_id: TraceId) -> Actor:
+        return await self.redeem(presented.token, trace_id)
+
     async def recheck(self, actor: Actor) -> bool:
         return actor.user_id not in self.revoked
 
@@ -137,7 +141,7 @@ def an_app(hub: Hub, tickets: Tickets) -> Litestar:
     routes = stream_routes(
         hub,
         redeem_ticket=tickets.redeem,
-        authenticate_bearer=tickets.redeem,
+        authenticate_bearer=tickets.accept,
         recheck=tickets.recheck,
         allowed_origins=frozenset({"https://app.example"}),
     )
