@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 from uuid import UUID
 
+from adapters.memory.outbox_rows import OutboxRows
 from adapters.memory.rights_log import RightsLog
 from adapters.memory.table import A, K, Kept, Staged, Table
-from tradingcore.auth.ids import ApiKeyId, ChallengeId, IdentityId, PhoneProofId, SessionId, TrustedDeviceId
+from tradingcore.auth.ids import ApiKeyId, ChallengeId, IdentityId, PasskeyId, PhoneProofId, SessionId, TrustedDeviceId
 from tradingcore.auth.model.account import UserAccount
 from tradingcore.auth.model.api_key import ApiKey
 from tradingcore.auth.model.backup_code import BackupCode
@@ -21,6 +20,7 @@ from tradingcore.auth.model.challenge import Challenge
 from tradingcore.auth.model.identity import Identity
 from tradingcore.auth.model.oauth_flow import OAuthFlow
 from tradingcore.auth.model.one_time_token import OneTimeToken
+from tradingcore.auth.model.passkey import Passkey
 from tradingcore.auth.model.phone import Phone, PhoneProof
 from tradingcore.auth.model.session import RefreshToken, Session
 from tradingcore.auth.model.totp import TotpFactor
@@ -29,7 +29,7 @@ from tradingcore.kernel.aggregate import AuditedEvent, DomainEvent, RecordedEven
 from tradingcore.kernel.authz import Actor, EventId, UserId
 from tradingcore.kernel.errors import AlreadyHandled, WriteWhileReading
 from tradingcore.kernel.market import SeriesKey, SymbolCode
-from tradingcore.kernel.ports import Clock, IdGenerator, ParkedEvent
+from tradingcore.kernel.ports import Clock, IdGenerator
 from tradingcore.kernel.proposal import Proposal
 from tradingcore.ml.ids import ForecastId, ModelId, ModelVersionId
 from tradingcore.ml.model.forecast import Forecast
@@ -47,59 +47,11 @@ REMEMBERED_CAUSES: Final = 250_000
 """Causes kept against redelivery: far more than are ever on loan, and few enough for a replay of any length."""
 
 
-@dataclass(slots=True, kw_only=True)
-class OutboxEntry:
-    """An open event, changed in place by the relay's side."""
-
-    sequence: int
-    recorded: RecordedEvent
-    committed_at: datetime
-    attempts: int = 0
-    token: int = 0
-    free_at: datetime | None = None
-    """Until when it is lent or delayed."""
-
-
-class OutboxRows:
-    """Open events per ordering key, oldest first, and the dead letters."""
-
-    def __init__(self) -> None:
-        self.queues: dict[str, deque[OutboxEntry]] = {}
-        self.parked: dict[EventId, tuple[ParkedEvent, RecordedEvent]] = {}
-        self.last_token = 0
-        self._last_sequence = 0
-        self._is_signalled = False
-        self._sleepers: set[asyncio.Future[None]] = set()
-
-    def append(self, events: Iterable[RecordedEvent], *, at: datetime) -> None:
-        for recorded in events:
-            self._last_sequence += 1
-            entry = OutboxEntry(sequence=self._last_sequence, recorded=recorded, committed_at=at)
-            key = recorded.event.ordering_key
-            queue = self.queues.get(key)
-            if queue is None:
-                self.queues[key] = deque((entry,))
-            else:
-                queue.append(entry)
-        self._wake()
-
-    def _wake(self) -> None:
-        self._is_signalled = True
-        while self._sleepers:
-            sleeper = self._sleepers.pop()
-            if not sleeper.done():
-                sleeper.set_result(None)
-
-    async def sleep(self, seconds: float) -> None:
-        """Return when something was appended since the last sleep ended, or after ``seconds``."""
-        if not self._is_signalled:
-            sleeper = asyncio.get_running_loop().create_future()
-            self._sleepers.add(sleeper)
-            try:
-                await asyncio.wait((sleeper,), timeout=seconds)
-            finally:
-                self._sleepers.discard(sleeper)
-        self._is_signalled = False
+@dataclass(frozen=True, slots=True)
+class SpentToken:
+    user_id: UserId
+    token_hash: bytes
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +210,21 @@ class MemoryDatabase:
             "trusted device",
             lambda row: row.value.id,
             unique=lambda row: row.value.token_hash,
+            group=lambda row: row.value.user_id,
+        )
+    )
+    passkeys: Table[PasskeyId, Kept[Passkey]] = field(
+        default_factory=lambda: Table(
+            "passkey",
+            lambda row: row.value.id,
+            unique=lambda row: row.value.credential_id,
+            group=lambda row: row.value.user_id,
+        )
+    )
+    spent_passkey_tokens: Table[tuple[UserId, bytes], Kept[SpentToken]] = field(
+        default_factory=lambda: Table(
+            "token of a passkey ceremony",
+            lambda row: (row.value.user_id, row.value.token_hash),
             group=lambda row: row.value.user_id,
         )
     )

@@ -3,7 +3,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from adapters.memory.database import MemoryDatabase, OutboxEntry
+from adapters.memory.database import MemoryDatabase
+from adapters.memory.outbox_rows import OutboxEntry
 from tradingcore.kernel.authz import EventId
 from tradingcore.kernel.ports import ClaimedEvent, DeadLetters, Inbox, Outbox, OutboxStatus, ParkedEvent
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from adapters.memory.auth.accounts import is_own, refuse_foreign
 from adapters.memory.database import EnrolledTotp, MemoryDatabase, MemoryUnit
 from adapters.memory.table import Kept
 from tradingcore.auth.ids import ChallengeId, TrustedDeviceId
@@ -12,17 +13,7 @@ from tradingcore.auth.model.challenge import MOST_ATTEMPTS, Challenge
 from tradingcore.auth.model.totp import TotpFactor
 from tradingcore.auth.model.trusted_device import TrustedDevice
 from tradingcore.auth.ports.factors import BackupCodes, Challenges, FactorLookup, TotpFactors, TrustedDevices
-from tradingcore.kernel.authz import Actor, UserId
-from tradingcore.kernel.errors import PermissionDenied
-
-
-def _reaches(actor: Actor, user_id: UserId) -> bool:
-    return actor.is_platform or actor.user_id == user_id
-
-
-def _refuse_foreign(actor: Actor, user_id: UserId) -> None:
-    if not _reaches(actor, user_id):
-        raise PermissionDenied("the database refuses this to the caller")
+from tradingcore.kernel.authz import UserId
 
 
 class MemoryTotpFactors(TotpFactors):
@@ -31,7 +22,7 @@ class MemoryTotpFactors(TotpFactors):
         self._staged = unit.stage(unit.database.totp_factors)
 
     def _row(self, user_id: UserId) -> Kept[EnrolledTotp] | None:
-        return self._staged.find(user_id) if _reaches(self._actor, user_id) else None
+        return self._staged.find(user_id) if is_own(self._actor, user_id) else None
 
     async def find(self, user_id: UserId) -> TotpFactor | None:
         row = self._row(user_id)
@@ -42,7 +33,7 @@ class MemoryTotpFactors(TotpFactors):
         return None if row is None else row.value.secret
 
     async def enrol(self, factor: TotpFactor, secret: bytes) -> bool:
-        _refuse_foreign(self._actor, factor.user_id)
+        refuse_foreign(self._actor, factor.user_id)
         row = self._row(factor.user_id)
         if row is not None and row.value.factor.is_confirmed:
             return False
@@ -76,12 +67,12 @@ class MemoryBackupCodes(BackupCodes):
         self._staged = unit.stage(unit.database.backup_codes)
 
     def _rows(self, user_id: UserId) -> Sequence[Kept[BackupCode]]:
-        return self._staged.in_group(user_id) if _reaches(self._actor, user_id) else ()
+        return self._staged.in_group(user_id) if is_own(self._actor, user_id) else ()
 
     async def replace(self, user_id: UserId, codes: Sequence[BackupCode]) -> None:
         self._staged.delete([row.value.code_hash for row in self._rows(user_id)])
         for code in codes:
-            _refuse_foreign(self._actor, code.user_id)
+            refuse_foreign(self._actor, code.user_id)
             self._staged.save(Kept(value=code))
 
     async def burn(self, user_id: UserId, code_hash: bytes, *, at: datetime) -> bool:
@@ -102,7 +93,7 @@ class MemoryChallenges(Challenges):
 
     def _open(self, challenge_id: ChallengeId, at: datetime) -> Kept[Challenge] | None:
         row = self._staged.find(challenge_id)
-        if row is None or not _reaches(self._actor, row.value.user_id):
+        if row is None or not is_own(self._actor, row.value.user_id):
             return None
         return row if row.value.closed_at is None and at < row.value.expires_at else None
 
@@ -111,7 +102,7 @@ class MemoryChallenges(Challenges):
         return True
 
     async def add(self, challenge: Challenge) -> None:
-        _refuse_foreign(self._actor, challenge.user_id)
+        refuse_foreign(self._actor, challenge.user_id)
         own = self._staged.in_group(challenge.user_id)
         self._staged.delete([row.value.id for row in own if row.value.expires_at <= challenge.created_at])
         self._staged.save(Kept(value=challenge))
@@ -127,7 +118,7 @@ class MemoryChallenges(Challenges):
         return row is not None and self._put(row, replace(row.value, closed_at=at))
 
     async def close_all(self, user_id: UserId, *, at: datetime) -> None:
-        if _reaches(self._actor, user_id):
+        if is_own(self._actor, user_id):
             for row in self._staged.in_group(user_id):
                 if row.value.closed_at is None:
                     self._put(row, replace(row.value, closed_at=at))
@@ -139,13 +130,13 @@ class MemoryTrustedDevices(TrustedDevices):
         self._staged = unit.stage(unit.database.trusted_devices)
 
     async def add(self, device: TrustedDevice) -> None:
-        _refuse_foreign(self._actor, device.user_id)
+        refuse_foreign(self._actor, device.user_id)
         own = self._staged.in_group(device.user_id)
         self._staged.delete([row.value.id for row in own if not row.value.is_trusted(at=device.created_at)])
         self._staged.save(Kept(value=device))
 
     def _trusted(self, user_id: UserId, at: datetime) -> Sequence[Kept[TrustedDevice]]:
-        rows = self._staged.in_group(user_id) if _reaches(self._actor, user_id) else ()
+        rows = self._staged.in_group(user_id) if is_own(self._actor, user_id) else ()
         return [row for row in rows if row.value.is_trusted(at=at)]
 
     async def list_trusted(self, user_id: UserId, *, at: datetime) -> Sequence[TrustedDevice]:

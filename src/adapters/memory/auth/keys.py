@@ -7,6 +7,7 @@ from datetime import datetime
 from adapters.memory.auth.accounts import MemoryAccountRepository, MemoryOneTimeTokens
 from adapters.memory.auth.factors import MemoryBackupCodes, MemoryChallenges, MemoryTotpFactors, MemoryTrustedDevices
 from adapters.memory.auth.identities import MemoryIdentityRepository, MemoryOAuthFlowRepository
+from adapters.memory.auth.passkeys import MemoryPasskeys
 from adapters.memory.auth.phones import MemoryPhoneRepository
 from adapters.memory.auth.proposals import MemoryProposalRepository
 from adapters.memory.auth.sessions import MemorySessionRepository
@@ -95,6 +96,10 @@ class MemoryAuthUnit(MemoryUnit, AuthUnitOfWork, FactorUnitOfWork):
     @lazy
     def phones(self) -> MemoryPhoneRepository:
         return MemoryPhoneRepository(self)
+
+    @lazy
+    def passkeys(self) -> MemoryPasskeys:
+        return MemoryPasskeys(self)
 
     @lazy
     def trusted_devices(self) -> MemoryTrustedDevices:

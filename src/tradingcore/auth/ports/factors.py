@@ -12,6 +12,7 @@ from tradingcore.auth.model.backup_code import BackupCode
 from tradingcore.auth.model.challenge import Challenge
 from tradingcore.auth.model.totp import TotpFactor
 from tradingcore.auth.model.trusted_device import TrustedDevice
+from tradingcore.auth.ports.passkeys import Passkeys
 from tradingcore.kernel.aggregate import DomainEvent
 from tradingcore.kernel.authz import UserId
 
@@ -128,6 +129,10 @@ class FactorUnitOfWork(Protocol):
     @property
     @abstractmethod
     def trusted_devices(self) -> TrustedDevices: ...
+
+    @property
+    @abstractmethod
+    def passkeys(self) -> Passkeys: ...
 
     @abstractmethod
     def announce(self, *events: DomainEvent) -> None:

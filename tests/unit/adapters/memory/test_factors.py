@@ -6,10 +6,12 @@ import pytest
 
 from adapters.memory.auth.factors import MemoryFactorLookup
 from adapters.memory.auth.keys import MemoryAuthUnits
+from adapters.memory.auth.passkeys import MemoryPasskeyLookup
 from adapters.memory.database import MemoryDatabase
 from tradingcore.kernel.authz import UserId
 from tradingcore.testing.auth.challenges import ChallengesContract, TrustedDevicesContract
 from tradingcore.testing.auth.factors import BackupCodesContract, NewUser, TotpFactorsContract
+from tradingcore.testing.auth.passkeys import PasskeysContract
 from tradingcore.testing.builders import an_id
 from tradingcore.testing.fakes import FakeClock, SequentialIds
 
@@ -50,3 +52,9 @@ class TestMemoryChallenges(MemoryFixtures, ChallengesContract):
 
 class TestMemoryTrustedDevices(MemoryFixtures, TrustedDevicesContract):
     pass
+
+
+class TestMemoryPasskeys(MemoryFixtures, PasskeysContract):
+    @pytest.fixture
+    def lookup(self, database: MemoryDatabase) -> MemoryPasskeyLookup:
+        return MemoryPasskeyLookup(database)
