@@ -49,7 +49,7 @@ class MemoryIdentityProvider(IdentityProvider):
         """Say yes at ``url``; return the state and what the browser brings back with it."""
         asked = parse_qs(urlsplit(url).query, strict_parsing=True)
         code = f"code-{len(self._granted)}"
-        if self._proves_presence:
+        if self._proves_presence and person.authenticated_at is None:
             person = replace(person, authenticated_at=self._clock.now())
         self._granted[code] = (replace(person, provider=self._name), asked["challenge"][0])
         return asked["state"][0], ProviderAnswer(code=code)
