@@ -21,13 +21,15 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "openapi": ("entrypoints.cli.documents:openapi", "Export the OpenAPI document."),
     "asyncapi": ("entrypoints.cli.documents:asyncapi", "Export the AsyncAPI document of the stream."),
     "completion": ("entrypoints.cli.documents:completion", "Print the completion script of a shell."),
-    "keys": ("entrypoints.cli.keys:keys", "Create, list and revoke API keys."),
+    "users": ("entrypoints.cli.users:users", "Accounts: create, find, suspend, end sessions, reset factors."),
+    "roles": ("entrypoints.cli.roles:roles", "Who may do what; grant roles, set plans, decide on proposals."),
+    "keys": ("entrypoints.cli.keys:keys", "Create, list and revoke API keys; rotate signing keys."),
     "market": ("entrypoints.cli.market:market", "Symbols and candles: import, export, gaps, replay."),
     "signals": ("entrypoints.cli.signals:signals", "List signals and explain how one came to be."),
     "ml": ("entrypoints.cli.ml:ml", "Train models and see how good they are."),
     "outbox": ("entrypoints.cli.outbox:outbox", "See how the relay is doing, replay dead letters."),
     "db": ("entrypoints.cli.db:db", "Check how the database keeps users apart."),
-    "data": ("entrypoints.cli.storage:data", "The embedded database: path, backup, restore, reset."),
+    "data": ("entrypoints.cli.storage:data", "The data folder: path, backup, restore, reset, keys."),
 }
 
 

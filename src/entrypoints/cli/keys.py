@@ -6,7 +6,7 @@ from uuid import UUID
 
 import rich_click as click
 
-from entrypoints.cli.console import Session, command_body
+from entrypoints.cli.console import Session, command_body, pass_session
 from entrypoints.cli.exits import CommandFailed, Exit
 from tradingcore.auth.ids import ApiKeyId
 from tradingcore.auth.model.api_key import DEFAULT_LIFETIME, NEVER_BY_KEY, ApiKey
@@ -20,7 +20,7 @@ from tradingcore.kernel.authz import Permission, Plan, Role
 
 @click.group()
 def keys() -> None:
-    """Create, list and revoke API keys of service users."""
+    """Create, list and revoke API keys of service users; rotate the keys that sign access tokens."""
 
 
 @keys.command()
@@ -97,6 +97,19 @@ async def revoke(session: Session, key_id: UUID) -> None:
         session.document(_row(key))
     else:
         click.echo(f"revoked {key.id} ({key.name})")
+
+
+@keys.command()
+@pass_session
+def rotate(session: Session) -> None:
+    """Have a new key sign access tokens; the present one verifies until its last token has expired. Nobody is signed out."""
+    from entrypoints.platform import signing_key_file
+
+    ring = signing_key_file(session.settings).rotate()
+    if session.is_json:
+        session.document({"signing": ring.signing.id, "verifying": [key.id for key in ring.keys]})
+    else:
+        click.echo(f"{ring.signing.id} signs ({ring.signing.algorithm}); {len(ring.keys) - 1} older verify a while longer")
 
 
 def _row(key: ApiKey) -> dict[str, Any]:

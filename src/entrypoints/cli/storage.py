@@ -5,6 +5,7 @@ from pathlib import Path
 import rich_click as click
 
 from entrypoints.cli.console import Session, command_body, pass_session
+from entrypoints.cli.data_keys import password_filter, rotate_keys
 from entrypoints.cli.exits import CommandFailed, Exit
 
 
@@ -72,7 +73,11 @@ async def check(session: Session) -> None:
 
 @click.group()
 def data() -> None:
-    """The embedded database: path, backup, restore, reset."""
+    """The data folder: path, backup, restore, reset, keys."""
+
+
+data.add_command(rotate_keys)
+data.add_command(password_filter)
 
 
 @data.command()

@@ -6,6 +6,7 @@ from dependency_injector import providers
 
 from entrypoints.container.ports import Ports, lazily
 from entrypoints.container.sessions import SessionUseCases
+from tradingcore.auth.use_cases.create_user import CreateUser
 from tradingcore.auth.use_cases.manage_api_keys import CreateOwnApiKey, ListOwnApiKeys, RevokeOwnApiKey
 from tradingcore.auth.use_cases.manage_roles import DecideProposal, GrantRole, ListProposals, RevokeRole, Rights, SetPlan
 from tradingcore.auth.use_cases.manage_users import (
@@ -26,6 +27,15 @@ class StaffUseCases(SessionUseCases):
     )
     rights = providers.Singleton(Rights, mailer=SessionUseCases.mailer, clock=Ports.clock)
 
+    create_user = providers.Factory(
+        CreateUser,
+        observer=Ports.observer,
+        uow=Ports.auth_uow,
+        lookup=Ports.account_lookup,
+        passwords=SessionUseCases.new_passwords,
+        clock=Ports.clock,
+        ids=Ports.ids,
+    )
     search_users = providers.Factory(SearchUsers, observer=Ports.observer, directory=user_directory)
     get_user = providers.Factory(
         GetUser, observer=Ports.observer, uow=Ports.auth_uow, factors=SessionUseCases.second_factors, clock=Ports.clock
