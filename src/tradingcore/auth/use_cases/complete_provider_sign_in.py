@@ -9,7 +9,7 @@ from tradingcore.auth.model.account import Profile, UserAccount
 from tradingcore.auth.model.caller import Caller
 from tradingcore.auth.model.identity import EmailTrust, Identity, ProvenIdentity
 from tradingcore.auth.model.oauth_flow import FRESH_PROOF, FlowPurpose, OAuthFlow
-from tradingcore.auth.model.session import AuthMethod, Session
+from tradingcore.auth.model.session import AuthMethod
 from tradingcore.auth.policies.limits import AttemptPolicy
 from tradingcore.auth.policies.linking import Linking, LocalState, decide
 from tradingcore.auth.ports.accounts import AccountLookup
@@ -18,6 +18,7 @@ from tradingcore.auth.use_cases.identity_linking import IdentityLinks, LinkingUn
 from tradingcore.auth.use_cases.provider_flows import PendingLink, ProviderFlows
 from tradingcore.auth.use_cases.sealed_requests import SealedRequests
 from tradingcore.auth.use_cases.session_opening import SessionOpener, SignInOutcome, require_enabled
+from tradingcore.auth.use_cases.step_up import Renewal, SteppedUpSession
 from tradingcore.auth.use_cases.verify_address import AskedAddress
 from tradingcore.kernel.authz import Actor, Assurance, Permission, UserId
 from tradingcore.kernel.errors import StaleVersion
@@ -27,7 +28,7 @@ from tradingcore.kernel.use_case import UseCase
 ATTEMPTS: Final = 3
 """Somebody else may link, verify or take over the same things meanwhile; then everything is looked at anew."""
 
-ProviderOutcome: TypeAlias = SignInOutcome | PendingLink | Identity | Session
+ProviderOutcome: TypeAlias = SignInOutcome | PendingLink | Identity | SteppedUpSession
 """Signed in or asked for a second factor; asked to prove the account first; linked; stepped up."""
 
 
@@ -54,7 +55,8 @@ class CompleteProviderSignIn(UseCase[CompleteProviderSignInCommand, FinishedFlow
     """Redeem a provider's answer and do what the rules of linking say.
 
     Raises `ProviderFlowUnknown`, `IdentityRefused`, `IdentityTaken`, `AccountDisabled`, `CredentialRefused` when the account has
-    changed meanwhile, `TooManyAttempts` for too many new accounts from one network, `Unavailable`, `StaleVersion`.
+    changed meanwhile, `FactorNeeded` for a step-up of a session of two factors, `TooManyAttempts` for too many new accounts from
+    one network, `Unavailable`, `StaleVersion`.
     """
 
     permission: ClassVar[Permission] = Permission.PUBLIC
@@ -64,6 +66,7 @@ class CompleteProviderSignIn(UseCase[CompleteProviderSignInCommand, FinishedFlow
     accounts: AccountLookup
     links: IdentityLinks
     opener: SessionOpener
+    renewal: Renewal
     requests: SealedRequests
     attempts: AttemptLimiter
     limits: AttemptPolicy
@@ -155,17 +158,13 @@ class CompleteProviderSignIn(UseCase[CompleteProviderSignInCommand, FinishedFlow
                 self.requests.announce(unit, VerificationRequested, AskedAddress(email=proven.email.text))
         return await self.opener.open(actor, account, method=AuthMethod.PROVIDER, caller=command.caller)
 
-    async def _step_up(self, actor: Actor, flow: OAuthFlow, proven: ProvenIdentity, owner: UserId | None) -> Session:
+    async def _step_up(self, actor: Actor, flow: OAuthFlow, proven: ProvenIdentity, owner: UserId | None) -> SteppedUpSession:
         now = self.clock.now()
         is_fresh = proven.authenticated_at is not None and now - proven.authenticated_at <= FRESH_PROOF
         if owner is None or owner != flow.user_id or flow.session_id is None or not is_fresh:
             raise IdentityRefused(f"{proven.provider.value} did not prove that you are here now: begin again", reason="step-up")
         async with self.uow(actor) as unit:
-            session = await unit.sessions.get(flow.session_id)
-            if not session.is_live(now):
-                raise IdentityRefused("the session has ended: sign in again", reason="session")
-            renewed = session.renewed(methods=(AuthMethod.PROVIDER,), assurance=Assurance.AAL1, at=now)
-            return await unit.sessions.save(renewed)
+            return await self.renewal.renew(unit, flow.session_id, method=AuthMethod.PROVIDER, assurance=Assurance.AAL1)
 
 
 def _state_of(local: UserAccount | None) -> LocalState:

@@ -42,6 +42,7 @@ from tradingcore.auth.use_cases.provider_flows import BegunFlow, ProviderFlows
 from tradingcore.auth.use_cases.receive_provider_answer import ReceiveProviderAnswer, ReceiveProviderAnswerCommand
 from tradingcore.auth.use_cases.second_factor import SecondFactors
 from tradingcore.auth.use_cases.session_opening import OpenedSession, SessionOpener
+from tradingcore.auth.use_cases.step_up import Renewal
 from tradingcore.auth.use_cases.token_issuing import TokenIssuer
 from tradingcore.auth.use_cases.unlink_identity import UnlinkIdentity
 from tradingcore.auth.use_cases.verify_address import VerifyAddressCommand
@@ -92,10 +93,11 @@ class ProviderWorld(AccountsWorld):
             secrets=secrets,
         )
         tokens = JoserfcAccessTokens(lambda: RING, issuer="us", audience="our api")
+        issuer = TokenIssuer(access_tokens=tokens, ids=ids, secrets=secrets)
         self.opener = SessionOpener(
             uow=self.uow,
             factors=factors,
-            issuer=TokenIssuer(access_tokens=tokens, ids=ids, secrets=secrets),
+            issuer=issuer,
             mailer=self.mailer,
             sealer=sealer,
             clock=self.clock,
@@ -122,6 +124,7 @@ class ProviderWorld(AccountsWorld):
             accounts=self.lookup,
             links=links,
             opener=self.opener,
+            renewal=Renewal(issuer=issuer, clock=self.clock),
             requests=self.requests,
             attempts=self.attempts,
             limits=self.limits,

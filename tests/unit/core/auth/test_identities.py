@@ -38,6 +38,7 @@ from tradingcore.auth.use_cases.delete_provider_data import DeleteProviderDataCo
 from tradingcore.auth.use_cases.list_identities import ListIdentitiesCommand
 from tradingcore.auth.use_cases.provider_flows import PendingLink
 from tradingcore.auth.use_cases.session_opening import OpenedSession
+from tradingcore.auth.use_cases.step_up import SteppedUpSession
 from tradingcore.auth.use_cases.unlink_identity import UnlinkIdentityCommand
 from tradingcore.kernel.authz import Actor
 from tradingcore.kernel.errors import PermissionDenied, RuleViolation, StepUpRequired, TradingCoreError, Unauthenticated
@@ -281,8 +282,8 @@ async def stepped_up(world: ProviderWorld, owner: Actor, **person: Any) -> Sessi
     assert "prompt=login" in begun.authorization_url
     handle = await world.answered(begun, a_person(provider=Provider.LOCAL, email=None, **person))
     outcome = await world.completed(handle, begun.browser, owner)
-    assert isinstance(outcome, Session)
-    return outcome
+    assert isinstance(outcome, SteppedUpSession)
+    return outcome.session
 
 
 @asvs("6.8.4")
