@@ -12,6 +12,7 @@ import msgspec
 import structlog
 from litestar.types import ASGIApp, Receive, Send
 
+from entrypoints.http.heads import ambiguity, head_size, header, is_preflight
 from entrypoints.http.logs import Pseudonyms
 from entrypoints.http.metrics import UNMATCHED, Metrics
 from entrypoints.http.options import HttpSettings
@@ -91,15 +92,19 @@ class Edge:
 
     async def answer(self, exchange: _Exchange, receive: Receive) -> None:
         scope: Any = exchange.scope
-        if _is_preflight(scope):
+        if is_preflight(scope):
             exchange.is_free = True
             await exchange.send_plain(HTTPStatus.NO_CONTENT, self._preflight_headers(scope))
             return
-        if _head_size(scope) > LARGEST_HEAD:
+        if head_size(scope) > LARGEST_HEAD:
             detail = f"path, query and headers have at most {LARGEST_HEAD} bytes together"
             await exchange.send_refusal(Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", detail))
             return
-        size = _header(scope, b"content-length")
+        if (fault := ambiguity(scope)) is not None:
+            exchange.closes = True
+            await exchange.send_refusal(Refused(HTTPStatus.BAD_REQUEST, "bad_request", fault))
+            return
+        size = header(scope, b"content-length")
         if size is not None and size.isdigit() and int(size[:20]) > self._settings.largest_body:
             detail = f"a body has at most {self._settings.largest_body} bytes"
             await exchange.send_refusal(Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "content_too_large", detail))
@@ -120,7 +125,7 @@ class Edge:
         """What an answer gets unless it has it."""
         headers = {**DEFAULT_HEADERS, b"x-request-id": call.request_id.encode(), b"traceparent": call.traceparent.encode()}
         headers |= visit_of(scope).headers()
-        origin = _header(scope, b"origin")
+        origin = header(scope, b"origin")
         if self._origins:
             headers[b"vary"] = b"Origin"
         if origin in self._origins and origin is not None:
@@ -129,7 +134,7 @@ class Edge:
         return headers
 
     def _preflight_headers(self, scope: Any) -> dict[bytes, bytes]:
-        if _header(scope, b"origin") not in self._origins:
+        if header(scope, b"origin") not in self._origins:
             return {}
         return {
             b"access-control-allow-methods": ALLOWED_METHODS,
@@ -177,6 +182,8 @@ class _Exchange:
         self.status: int | None = None
         self.deadline: asyncio.Timeout | None = None
         self.is_free = not scope["path"].startswith(LIMITED_PATHS)
+        self.closes = False
+        """Whether nothing more is read from the connection."""
         self._is_replaced = False
 
     async def run(self, receive: Receive) -> None:
@@ -200,6 +207,8 @@ class _Exchange:
     def _completed(self, own: Any) -> list[tuple[bytes, bytes]]:
         headers = [(bytes(name).lower(), bytes(value)) for name, value in own]
         present = {name for name, _ in headers} - {b"vary"}
+        if self.closes:
+            headers.append((b"connection", b"close"))
         return headers + [pair for pair in self._edge.headers_for(self.scope, self._call).items() if pair[0] not in present]
 
     async def send_plain(self, status: HTTPStatus, headers: Mapping[bytes, bytes], body: bytes = b"") -> None:
@@ -258,17 +267,3 @@ class _Handshake:
     async def _send_response(self, message: Any) -> None:
         answer: Any = {**message, "type": f"websocket.{message['type']}"}
         await self._send(answer)
-
-
-def _header(scope: Any, name: bytes) -> bytes | None:
-    return next((value for key, value in scope["headers"] if key == name), None)
-
-
-def _head_size(scope: Any) -> int:
-    target = len(scope.get("raw_path") or b"") + len(scope["query_string"])
-    return target + sum(len(name) + len(value) for name, value in scope["headers"])
-
-
-def _is_preflight(scope: Any) -> bool:
-    is_asking = _header(scope, b"access-control-request-method") is not None and _header(scope, b"origin") is not None
-    return scope["method"] == "OPTIONS" and is_asking

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import h11
 import msgspec
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from entrypoints.http.edge import DEFAULT_HEADERS
@@ -54,6 +54,11 @@ class ProblemProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn where h11 cannot go on; the connection ends with it."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            # The body went wrong while its request is handled: what the application says now has nowhere to go.
+            cycle.disconnected = True
+            cycle.message_event.set()
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             request_id = secrets.token_hex(16)
             problem = refusal(Refused(HTTPStatus.BAD_REQUEST, "bad_request", _DETAIL), instance=request_id)
