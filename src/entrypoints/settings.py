@@ -18,6 +18,7 @@ from typing import Any, Final, Literal, Self
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from entrypoints.oauth_section import OAuthSection
 from entrypoints.sections import (
     DatabaseSection,
     FactorsSection,
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     passwords: PasswordsSection = PasswordsSection()
     tokens: TokensSection = TokensSection()
     factors: FactorsSection = FactorsSection()
+    oauth: OAuthSection = OAuthSection()
     secrets: SecretsSection = SecretsSection()
 
     @field_validator("storage")
@@ -102,6 +104,12 @@ class Settings(BaseSettings):
             raise ValueError("http.public_url must begin with https:// outside development")
         if self.http.public_url is None and not self.mail.is_local:
             raise ValueError("http.public_url must be given: the links in mails lead there")
+        return self
+
+    @model_validator(mode="after")
+    def _no_provider_of_a_developer(self) -> Self:
+        if self.environment is not Environment.DEVELOPMENT and self.oauth.local is not None:
+            raise ValueError("oauth.local lets anybody be anybody: it is for development only")
         return self
 
     @property
@@ -265,5 +273,5 @@ def _explain(item: Any, origins: Mapping[str, str]) -> str:
         # Its value may be a secret under a misspelt name.
         return f"{name} ({origin}): there is no such setting; see `tradingcore config schema`"
     # Sections that hold secrets are never quoted.
-    is_secret = name.startswith("secrets") or name == "database" or "password" in name
+    is_secret = name.startswith(("secrets", "oauth")) or name == "database" or "password" in name
     return f"{name} ({origin}): {message}" + ("" if is_secret else f", was {masked(str(item['input']))!r}")
