@@ -23,7 +23,7 @@ from entrypoints.http.openapi import Documents, openapi_document
 from entrypoints.http.options import HttpSettings
 from entrypoints.http.pages import Cursors, Paging
 from entrypoints.http.problems import EXCEPTION_HANDLERS
-from entrypoints.http.routes import auth, factors, mail, ml, system, trading
+from entrypoints.http.routes import accounts, addresses, auth, factors, keys, mail, ml, sessions, staff, system, trading
 from entrypoints.http.static_files import StaticFiles
 from entrypoints.http.visits import peer_of
 from tradingcore.auth.use_cases.authenticate import AuthenticateBearerCommand
@@ -66,6 +66,7 @@ def create_app(
     lifecycle = lifecycle or Lifecycle()
     cursors = Cursors(settings.cursor_key)
     static_files = StaticFiles(with_docs=settings.shows_docs)
+    session_cookies = settings.session_cookies
     scrape_guard = system.ScrapeGuard(settings.metrics_token)
     documents: list[Documents] = []
 
@@ -78,7 +79,17 @@ def create_app(
 
     api = Router(
         "/api/v1",
-        route_handlers=[auth.ROUTES, factors.ROUTES, ml.ROUTES, trading.ROUTES],
+        route_handlers=[
+            accounts.ROUTES,
+            addresses.ROUTES,
+            auth.ROUTES,
+            factors.ROUTES,
+            keys.ROUTES,
+            ml.ROUTES,
+            sessions.ROUTES,
+            staff.ROUTES,
+            trading.ROUTES,
+        ],
         dependencies={
             "actor": Provide(actor_of, sync_to_thread=False),
             "paging": Provide(paging, sync_to_thread=False),
@@ -103,6 +114,7 @@ def create_app(
                 "lifecycle": lambda: lifecycle,
                 "metrics": lambda: metrics,
                 "readiness": lambda: readiness,
+                "session_cookies": lambda: session_cookies,
                 "scrape_guard": lambda: scrape_guard,
                 "static_files": lambda: static_files,
                 **({} if mailbox is None else {"mailbox": mailbox}),

@@ -15,6 +15,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from entrypoints.http.logs import origin_of
 from entrypoints.http.trace import call_of
+from tradingcore.auth.errors import WorkRequired
 from tradingcore.kernel.errors import (
     Conflict,
     FieldError,
@@ -22,6 +23,7 @@ from tradingcore.kernel.errors import (
     NotFound,
     PermissionDenied,
     RuleViolation,
+    StepUpRequired,
     TooManyAttempts,
     TradingCoreError,
     Unauthenticated,
@@ -32,7 +34,24 @@ MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 2
 REALM: Final = 'Bearer realm="tradingcore"'
 
+
+class PreconditionRequired(InvalidInput):
+    """A change that does not name what it is a change of (RFC 6585)."""
+
+    code = "precondition_required"
+    title = "Precondition required"
+
+
+class PreconditionFailed(Conflict):
+    """A change of something that was changed meanwhile (RFC 9110, 13.1.1)."""
+
+    code = "precondition_failed"
+    title = "Precondition failed"
+
+
 STATUS_BY_CATEGORY: Final[dict[type[TradingCoreError], HTTPStatus]] = {
+    PreconditionRequired: HTTPStatus.PRECONDITION_REQUIRED,
+    PreconditionFailed: HTTPStatus.PRECONDITION_FAILED,
     InvalidInput: HTTPStatus.BAD_REQUEST,
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
     PermissionDenied: HTTPStatus.FORBIDDEN,
@@ -55,6 +74,13 @@ class ProblemField(msgspec.Struct, frozen=True):
     detail: str
 
 
+class WorkToDo(msgspec.Struct, frozen=True):
+    """Find a ``nonce`` for which SHA-256 of ``<puzzle>:<nonce>`` begins with ``bits`` zero bits; send the request again with it."""
+
+    puzzle: str
+    bits: int
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """What went wrong (RFC 9457). ``code`` is stable; ``title`` belongs to it; ``detail`` is about this request alone."""
 
@@ -66,6 +92,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     errors: list[ProblemField] | UnsetType = UNSET
     checks: dict[str, str] | UnsetType = UNSET
+    work: WorkToDo | UnsetType = UNSET
 
 
 class Refused(Exception):
@@ -119,6 +146,7 @@ def problem_of(error: TradingCoreError, *, instance: str) -> Problem:
         str(error),
         instance,
         errors=[ProblemField(item.pointer, item.code, item.detail) for item in wrong] or UNSET,
+        work=WorkToDo(error.puzzle, error.bits) if isinstance(error, WorkRequired) else UNSET,
     )
 
 
@@ -156,10 +184,15 @@ def _problem(status: HTTPStatus, code: str, title: str, detail: str, instance: s
     )
 
 
-def problem_headers(problem: Problem, *, had_credential: bool, retry_after: float | None = None) -> dict[str, str]:
-    """The headers that go with a problem's status."""
+def problem_headers(
+    problem: Problem, *, had_credential: bool, retry_after: float | None = None, step_up: StepUpRequired | None = None
+) -> dict[str, str]:
+    """The headers that go with a problem's status; ``step_up`` says how the caller has to sign in again (RFC 9470)."""
     headers = {"content-type": MEDIA_TYPE}
-    if problem.status == HTTPStatus.UNAUTHORIZED:
+    if step_up is not None:
+        wanted = f'acr_values="{step_up.assurance}", max_age="{step_up.max_age_seconds}"'
+        headers["WWW-Authenticate"] = f'{REALM}, error="insufficient_user_authentication", {wanted}'
+    elif problem.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = f'{REALM}, error="invalid_token"' if had_credential else REALM
     elif problem.status == HTTPStatus.FORBIDDEN:
         headers["WWW-Authenticate"] = f'{REALM}, error="insufficient_scope"'
@@ -183,7 +216,8 @@ def _on_core_error(request: Request[Any, Any, Any], error: TradingCoreError) -> 
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return _on_fault(request, error)
     # Errors of several categories know when another try may pass.
-    return _answer(request, problem, retry_after=getattr(error, "retry_after_seconds", None))
+    step_up = error if isinstance(error, StepUpRequired) else None
+    return _answer(request, problem, retry_after=getattr(error, "retry_after_seconds", None), step_up=step_up)
 
 
 def _on_refusal(request: Request[Any, Any, Any], refused: Refused) -> Response[bytes]:

@@ -8,7 +8,9 @@ from typing import Any, Final
 import msgspec
 
 from entrypoints.http.schemas import auth, ml, system, trading
+from entrypoints.http.schemas.account_examples import ACCOUNT_EXAMPLES
 from entrypoints.http.schemas.factor_examples import FACTOR_EXAMPLES
+from entrypoints.http.schemas.session_examples import SESSION_EXAMPLES
 from entrypoints.http.schemas.staff_examples import STAFF_EXAMPLES
 
 _SIGNAL_ID: Final = "019cada6-4b00-7a3e-9d1c-5f0b2c7d8e90"
@@ -119,7 +121,9 @@ _FOLD: Final[dict[str, Any]] = {
 }
 
 EXAMPLES: Final[dict[type[msgspec.Struct], Any]] = {
+    **ACCOUNT_EXAMPLES,
     **FACTOR_EXAMPLES,
+    **SESSION_EXAMPLES,
     **STAFF_EXAMPLES,
     auth.StreamTicketBody: {
         "ticket": "p2mUo7ZrGzq8oXkJ0sYw1v3n5b7d9f1h3j5l7n9p1r3",
