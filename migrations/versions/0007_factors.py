@@ -1,4 +1,4 @@
-"""Second factors, challenges and trusted devices.
+"""Second factors, passkeys, challenges and trusted devices.
 
 The secret of an authenticator is sealed under the data key of its user. Everything else that is secret is kept by hash only.
 """
@@ -13,7 +13,7 @@ down_revision = "0006"
 _ME = "(select nullif(current_setting('app.user_id', true), '')::uuid)"
 _IS_PLATFORM = "(select 'system' = any (string_to_array(current_setting('app.scopes', true), ',')))"
 _MINE = f"user_id = {_ME}"
-_TABLES = ("totp_factors", "backup_codes", "challenges", "trusted_devices")
+_TABLES = ("totp_factors", "backup_codes", "challenges", "trusted_devices", "passkeys", "spent_passkey_tokens")
 
 
 def _in_hand(name: str) -> str:
@@ -22,6 +22,8 @@ def _in_hand(name: str) -> str:
 
 _SHOWN_TO_HOLDERS = {
     "challenges": f"{_MINE} or token_hash = {_in_hand('challenge_hash')}",
+    # A credential's id is 16 random bytes or more, and shows a public key.
+    "passkeys": f"{_MINE} or credential_id = {_in_hand('passkey_credential')}",
     "trusted_devices": f"{_MINE} or token_hash = {_in_hand('device_hash')}",
 }
 
@@ -77,6 +79,29 @@ _STATEMENTS = (
     )
     """,
     "create index trusted_devices_user_id on public.trusted_devices (user_id, created_at, id)",
+    """
+    create table public.passkeys (
+        id uuid primary key,
+        user_id uuid not null references public.user_accounts,
+        credential_id bytea not null unique check (octet_length(credential_id) between 16 and 1023),
+        public_key bytea not null,
+        sign_count bigint not null check (sign_count >= 0),
+        label text not null check (length(label) between 1 and 80),
+        transports text[] not null,
+        is_synced boolean not null,
+        created_at timestamptz not null,
+        last_used_at timestamptz
+    )
+    """,
+    "create index passkeys_user_id on public.passkeys (user_id, created_at, id)",
+    """
+    create table public.spent_passkey_tokens (
+        user_id uuid not null references public.user_accounts,
+        token_hash bytea not null check (octet_length(token_hash) = 32),
+        expires_at timestamptz not null,
+        primary key (user_id, token_hash)
+    )
+    """,
     *(f"alter table public.{table} {verb} row level security" for table in _TABLES for verb in ("enable", "force")),
     *(
         f"create policy {name} on public.{table} for {command} to {role} {rules}"
@@ -96,6 +121,7 @@ _STATEMENTS = (
     "grant update (used_at) on public.backup_codes to tc_api",
     "grant update (attempts, closed_at) on public.challenges to tc_api",
     "grant update (revoked_at) on public.trusted_devices to tc_api",
+    "grant update (sign_count, label, last_used_at) on public.passkeys to tc_api",
 )
 
 

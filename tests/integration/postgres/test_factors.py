@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.auth.factors import PostgresFactorLookup
 from adapters.postgres.auth.keys import PostgresAuthUnits
+from adapters.postgres.auth.passkeys import PostgresPasskeyLookup
 from adapters.postgres.connect import connected
 from tests.integration.postgres.sealing import SEALER
 from tests.integration.postgres.server import TestDatabase, TestServer, run_apart
@@ -27,6 +28,7 @@ from tradingcore.testing.auth.factors import (
     a_totp_factor,
     the_owner,
 )
+from tradingcore.testing.auth.passkeys import PasskeysContract
 from tradingcore.testing.builders import an_actor
 from tradingcore.testing.fakes import SequentialIds
 
@@ -95,3 +97,9 @@ class TestPostgresChallenges(PostgresFixtures, ChallengesContract):
 
 class TestPostgresTrustedDevices(PostgresFixtures, TrustedDevicesContract):
     pass
+
+
+class TestPostgresPasskeys(PostgresFixtures, PasskeysContract):
+    @pytest.fixture
+    def lookup(self, api_engine: AsyncEngine) -> PostgresPasskeyLookup:
+        return PostgresPasskeyLookup(api_engine)

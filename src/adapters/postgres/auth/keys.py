@@ -13,6 +13,7 @@ from adapters.postgres.auth.accounts import PostgresAccountRepository, PostgresO
 from adapters.postgres.auth.data_keys import DataKeys
 from adapters.postgres.auth.factors import PostgresBackupCodes, PostgresChallenges, PostgresTotpFactors, PostgresTrustedDevices
 from adapters.postgres.auth.identities import PostgresIdentityRepository, PostgresOAuthFlowRepository
+from adapters.postgres.auth.passkeys import PostgresPasskeys
 from adapters.postgres.auth.phones import PostgresPhoneRepository
 from adapters.postgres.auth.proposals import PostgresProposalRepository
 from adapters.postgres.auth.sessions import PostgresSessionRepository
@@ -106,6 +107,10 @@ class PostgresAuthUnit(PostgresUnit, AuthUnitOfWork):
     @cached_property
     def challenges(self) -> PostgresChallenges:
         return PostgresChallenges(self)
+
+    @cached_property
+    def passkeys(self) -> PostgresPasskeys:
+        return PostgresPasskeys(self)
 
     @cached_property
     def trusted_devices(self) -> PostgresTrustedDevices:

@@ -57,6 +57,7 @@ GLOBAL_KEYS: Final[Mapping[str, str]] = {
     "throttle_counters_pkey": "the keyed hash of what is counted: a counter is nobody's row",
     "challenges_token_hash_key": _RANDOM,
     "trusted_devices_token_hash_key": _RANDOM,
+    "passkeys_credential_id_key": "the id of a credential is random, and is made by the authenticator that holds it",
     "one_time_tokens_pkey": _RANDOM,
     "refresh_tokens_pkey": _RANDOM,
     "refresh_tokens_live": "the session is the user's own: its foreign key carries the user",

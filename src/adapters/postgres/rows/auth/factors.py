@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from tradingcore.auth.ids import ChallengeId, TrustedDeviceId
+from tradingcore.auth.ids import ChallengeId, PasskeyId, TrustedDeviceId
 from tradingcore.auth.model.backup_code import BackupCode
 from tradingcore.auth.model.challenge import Challenge, ChallengePurpose, FactorKind
+from tradingcore.auth.model.passkey import Passkey
 from tradingcore.auth.model.session import AuthMethod
 from tradingcore.auth.model.totp import TotpFactor
 from tradingcore.auth.model.trusted_device import TrustedDevice
@@ -62,4 +63,23 @@ def trusted_device_from_row(row: Row[Any]) -> TrustedDevice:
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+    )
+
+
+def passkey_to_row(passkey: Passkey) -> dict[str, Any]:
+    return {**asdict(passkey), "transports": list(passkey.transports)}
+
+
+def passkey_from_row(row: Row[Any]) -> Passkey:
+    return Passkey(
+        id=PasskeyId(row.id),
+        user_id=UserId(row.user_id),
+        credential_id=bytes(row.credential_id),
+        public_key=bytes(row.public_key),
+        sign_count=row.sign_count,
+        label=row.label,
+        transports=tuple(row.transports),
+        is_synced=row.is_synced,
+        created_at=row.created_at,
+        last_used_at=row.last_used_at,
     )

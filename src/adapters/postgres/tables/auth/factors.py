@@ -2,7 +2,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import ARRAY, BigInteger, Column, ForeignKey, Index, LargeBinary, SmallInteger, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from adapters.postgres.tables.columns import METADATA, moment, text, uuid
 
@@ -61,5 +73,31 @@ trusted_devices: Final = Table(
     moment("expires_at"),
     moment("revoked_at", nullable=True),
     Index("trusted_devices_user_id", "user_id", "created_at", "id"),
+    schema="public",
+)
+
+passkeys: Final = Table(
+    "passkeys",
+    METADATA,
+    uuid("id", primary_key=True),
+    uuid("user_id", ForeignKey(_USER)),
+    Column("credential_id", LargeBinary, nullable=False, unique=True),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("sign_count", BigInteger, nullable=False),
+    text("label"),
+    Column("transports", ARRAY(Text), nullable=False),
+    Column("is_synced", Boolean, nullable=False),
+    moment("created_at"),
+    moment("last_used_at", nullable=True),
+    Index("passkeys_user_id", "user_id", "created_at", "id"),
+    schema="public",
+)
+
+spent_passkey_tokens: Final = Table(
+    "spent_passkey_tokens",
+    METADATA,
+    uuid("user_id", ForeignKey(_USER), primary_key=True),
+    Column("token_hash", LargeBinary, primary_key=True),
+    moment("expires_at"),
     schema="public",
 )
