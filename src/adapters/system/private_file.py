@@ -58,13 +58,16 @@ class PrivateFile:
             return changed
 
     def _make(self, content: str) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._make_folder()
         proposal = self._written(content)
         # A link, not a rename: of processes that start at once the first decides for all.
         with suppress(FileExistsError):
             os.link(proposal, self._path)
         proposal.unlink()
         _sync(self._path.parent)
+
+    def _make_folder(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def _written(self, content: str) -> Path:
         proposal = self._path.with_name(f"{self._path.name}.{os.getpid()}.{os.urandom(4).hex()}")
@@ -78,6 +81,7 @@ class PrivateFile:
     def _alone(self) -> Iterator[None]:
         import fcntl
 
+        self._make_folder()
         with open(self._path.with_name(f"{self._path.name}.lock"), "w", opener=_private) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

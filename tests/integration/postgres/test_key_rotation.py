@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from time import perf_counter
+from typing import Any, TypeVar
 
 import pytest
 from sqlalchemy import text
@@ -25,9 +27,10 @@ from adapters.postgres.roles import DatabaseRole
 from adapters.postgres.tables import auth as tables_of_auth
 from adapters.postgres.tables.columns import METADATA
 from adapters.system.identifiers import Uuid7Generator
+from entrypoints.cli import app
 from tests.asvs import asvs
 from tests.integration.postgres import rotating
-from tests.integration.postgres.server import TestDatabase
+from tests.integration.postgres.server import TestDatabase, run_apart
 from tradingcore.auth.errors import Unsealable
 from tradingcore.auth.events import EVENTS
 from tradingcore.auth.model.account import UserAccount
@@ -42,6 +45,8 @@ from tradingcore.testing.auth.identities import an_identity
 from tradingcore.testing.auth.phones import a_phone, a_proof
 from tradingcore.testing.builders import MONDAY, an_actor
 from tradingcore.testing.fakes import FakeClock
+
+R = TypeVar("R")
 
 SECRET = bytes(range(20))
 SEALED_OTHERWISE = {
@@ -210,6 +215,42 @@ async def test_nobody_writes_with_a_key_that_was_replaced(place: Place) -> None:
             token = await unit.one_time_tokens.consume(bytes(token_hash), TokenPurpose.VERIFY_ADDRESS, at=MONDAY)
             assert token is not None
             assert token.bound_to == "new@example.org"
+
+
+def test_command_rotates_and_goes_on_after_an_interruption(
+    database: TestDatabase, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = database.administrator
+    storage = f"postgresql://{at.user}:{at.password}@{at.host}:{at.port}/{at.database}"
+    # The generated passwords of the login roles lie in the data folder.
+    shutil.copy(database.server.passwords.file, tmp_path)
+
+    async def with_place(work: Callable[[Place], Coroutine[Any, Any, R]]) -> R:
+        engine = database.engine(DatabaseRole.WORKER)
+        try:
+            return await work(Place(tmp_path, engine))
+        finally:
+            await engine.dispose()
+
+    def rotate(*options: str) -> dict[str, Any]:
+        with pytest.raises(SystemExit) as end:
+            app.run(["--json", "--storage", storage, "--data-dir", str(tmp_path), "data", "rotate-keys", *options])
+        assert end.value.code in (0, None)
+        told: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return told
+
+    person, other = run_apart(with_place(lambda place: place.people(2)))
+    ring = KeyRingFile(tmp_path / "secrets" / "sealing_keys")
+    first = ring().current_version
+    told = rotate()
+    assert told == {"version": ring().current_version, "rewrapped": 2, "unreadable": []}
+    assert told["version"] != first
+    # Made by a run that came no further.
+    unfinished = ring.rotate().current_version
+    assert rotate("--retire")["version"] == unfinished
+    assert list(ring().keys) == [first, told["version"], unfinished]
+    assert rotate("--user", str(person.id)) == {"user_id": str(person.id), "values": 9}
+    run_apart(with_place(lambda place: place.assert_readable([person, other])))
 
 
 async def test_only_the_platform_rotates(place: Place, api_engine: AsyncEngine) -> None:

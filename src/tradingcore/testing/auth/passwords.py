@@ -62,6 +62,7 @@ class PasswordHasherContract:
         known = await hasher.hash(GOOD)
         assert await hasher.verify("\ud800" * 12, known) == WRONG
         assert await hasher.verify("x" * 1_000_000, known) == WRONG
+        assert await hasher.verify("\ud800" * 12, await hasher.hash("\ud800" * 12)) == RIGHT
 
     async def test_hash_of_before_is_right_and_outdated(self, hasher: PasswordHasher, strict: PasswordHasher) -> None:
         old = await hasher.hash(GOOD)
