@@ -87,7 +87,7 @@ def _apple(apple: AppleSection, public_url: str, clock: Clock) -> IdentityProvid
 def _plain(
     section: PlainProviderSection, provider: Provider, public_url: str
 ) -> tuple[OAuthClient, httpx2.AsyncClient, dict[str, Any]]:
-    addresses: dict[str, Any] = dict(section.endpoints)
+    addresses: dict[str, Any] = {str(name): address for name, address in section.endpoints.items()}
     return _client(section, provider, public_url), _http(provider, addresses.values()), addresses
 
 

@@ -144,6 +144,7 @@ async def running(settings: Settings, kind: ProcessKind, *, observer: Observer =
             "environment": settings.environment.value,
             "observer": observer,
             "factors": settings.factors,
+            "oauth": settings.oauth,
             **_mail(settings),
             **_limits(settings),
             **_secrets(settings),

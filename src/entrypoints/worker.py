@@ -11,6 +11,7 @@ import structlog
 
 from entrypoints.container import Container
 from entrypoints.relay import Relay
+from tradingcore.auth.use_cases.forget_oauth_flows import ForgetOAuthFlowsCommand
 from tradingcore.kernel.authz import Actor
 from tradingcore.kernel.errors import StaleVersion, TradingCoreError, Unavailable
 from tradingcore.kernel.market import SeriesKey
@@ -73,6 +74,8 @@ class Worker:
     async def _trim(self) -> None:
         await self._container.stream_log().trim()
         await self._container.outbox().forget_handled(older_than=REMEMBER_HANDLED)
+        actor = Actor.system(self._container.ids().new_trace_id(), name="worker")
+        await self._container.forget_oauth_flows()(actor, ForgetOAuthFlowsCommand())
 
     async def _watch(self) -> None:
         if self._watched:

@@ -10,6 +10,7 @@ from dependency_injector import providers
 
 from adapters.bridges.forecast_explainer import MlForecastExplainer
 from entrypoints.container.auth import AuthUseCases
+from entrypoints.container.identities import IdentityUseCases
 from entrypoints.container.ports import Ports
 from entrypoints.container.staff import StaffUseCases
 from tradingcore.ml.use_cases.explain_forecast import ExplainForecast
@@ -52,7 +53,7 @@ from tradingcore.trading.use_cases.set_symbol import AddSymbol, SetSymbol
 from tradingcore.trading.use_cases.watch_freshness import WatchFreshness
 
 
-class Container(StaffUseCases):
+class Container(StaffUseCases, IdentityUseCases):
     """Giving ``storage_kind`` (memory or postgres), ``stream_kind`` (storage or redis) and, for postgres, ``engine``.
 
     ``engine`` belongs to the database role of the process, ``system_engine`` to the one that relays, which no API process has.

@@ -13,6 +13,7 @@ from adapters.bridges.market_history import TradingMarketHistory
 from adapters.bridges.served_models import LoadedModels
 from adapters.system.clock import SystemClock
 from adapters.system.identifiers import OsSecretSource, Uuid7Generator
+from entrypoints.oauth_section import OAuthSection
 from entrypoints.sections import FactorsSection, PasswordsSection, TokensSection
 from tradingcore.auth.events import EVENTS as AUTH_EVENTS
 from tradingcore.auth.model.password import PasswordPolicy
@@ -66,6 +67,7 @@ class Ports(containers.DeclarativeContainer):
     passwords: providers.Dependency[Any] = providers.Dependency(default=PasswordsSection())
     tokens: providers.Dependency[Any] = providers.Dependency(default=TokensSection())
     factors: providers.Dependency[Any] = providers.Dependency(default=FactorsSection())
+    oauth: providers.Dependency[Any] = providers.Dependency(default=OAuthSection())
     # Without these, secrets end with the process.
     secret_of: providers.Dependency[Any] = providers.Dependency(default=lambda _: OsSecretSource().token(32))
     key_rings: providers.Dependency[Any] = providers.Dependency(
