@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "ml": ("entrypoints.cli.ml:ml", "Train models and see how good they are."),
     "outbox": ("entrypoints.cli.outbox:outbox", "See how the relay is doing, replay dead letters."),
     "db": ("entrypoints.cli.db:db", "Check how the database keeps users apart."),
+    "asvs": ("entrypoints.cli.asvs:asvs", "The security requirements, and what holds each of them."),
     "data": ("entrypoints.cli.storage:data", "The data folder: path, backup, restore, reset, keys."),
 }
 
