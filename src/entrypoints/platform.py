@@ -146,6 +146,8 @@ async def running(settings: Settings, kind: ProcessKind, *, observer: Observer =
             "factors": settings.factors,
             "oauth": settings.oauth,
             **_mail(settings),
+            "phones": settings.phones,
+            "phone_kind": settings.phone_provider,
             **_limits(settings),
             **_secrets(settings),
         }

@@ -19,6 +19,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from entrypoints.oauth_section import OAuthSection
+from entrypoints.phones import PhonesSection
 from entrypoints.sections import (
     DatabaseSection,
     FactorsSection,
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
     worker: WorkerSection = WorkerSection()
     mail: MailSection = MailSection()
     log: LogSection = LogSection()
+    phones: PhonesSection = PhonesSection()
     passwords: PasswordsSection = PasswordsSection()
     tokens: TokensSection = TokensSection()
     factors: FactorsSection = FactorsSection()
@@ -119,6 +121,22 @@ class Settings(BaseSettings):
         if self.environment is not Environment.DEVELOPMENT:
             return "smtp"
         return "memory" if self.storage == "memory" else "mailbox"
+
+    @model_validator(mode="after")
+    def _phones_that_are_fit_for_strangers(self) -> Self:
+        if self.environment is Environment.DEVELOPMENT:
+            return self
+        if self.phones.provider == "mailbox":
+            raise ValueError("phones.provider mailbox shows codes to whoever runs the server: it is for development only")
+        if self.phones.api_url is not None:
+            raise ValueError("phones.api_url would send codes to a stand-in of the provider: it is for development only")
+        return self
+
+    @property
+    def phone_provider(self) -> Literal["off", "mailbox", "verify", "messages"]:
+        if self.phones.provider is not None:
+            return self.phones.provider
+        return "mailbox" if self.shows_mailbox else "off"
 
     @property
     def shows_mailbox(self) -> bool:

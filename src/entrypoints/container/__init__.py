@@ -10,9 +10,9 @@ from dependency_injector import providers
 
 from adapters.bridges.forecast_explainer import MlForecastExplainer
 from entrypoints.container.auth import AuthUseCases
+from entrypoints.container.phones import PhoneUseCases
 from entrypoints.container.identities import IdentityUseCases
 from entrypoints.container.ports import Ports
-from entrypoints.container.staff import StaffUseCases
 from tradingcore.ml.use_cases.explain_forecast import ExplainForecast
 from tradingcore.ml.use_cases.forget_forecasts import ForgetForecasts
 from tradingcore.ml.use_cases.list_models import GetModel, ListModels
@@ -53,7 +53,7 @@ from tradingcore.trading.use_cases.set_symbol import AddSymbol, SetSymbol
 from tradingcore.trading.use_cases.watch_freshness import WatchFreshness
 
 
-class Container(StaffUseCases, IdentityUseCases):
+class Container(PhoneUseCases, IdentityUseCases):
     """Giving ``storage_kind`` (memory or postgres), ``stream_kind`` (storage or redis) and, for postgres, ``engine``.
 
     ``engine`` belongs to the database role of the process, ``system_engine`` to the one that relays, which no API process has.

@@ -294,6 +294,14 @@ class AccountTakenBack(AuditedEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneSwitchSet(AuditedEvent):
+    """An operator stopped every code by phone, or let them go again."""
+
+    type: ClassVar[str] = "auth.phone_switch_set"
+    is_stopped: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MailRequested(DomainEvent):
     """A mail to send. ``sealed`` holds recipient, locale and values, encrypted; the template ``none`` is thrown away.
 
@@ -338,6 +346,7 @@ EVENTS: Final[tuple[type[DomainEvent], ...]] = (
     PhoneProofStarted,
     PhoneProven,
     PhoneRemoved,
+    PhoneSwitchSet,
     ApiKeyCreated,
     ApiKeyRevoked,
     DataKeysRewrapped,

@@ -6,9 +6,10 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
+from tradingcore.auth.errors import PhoneUnavailable
 from tradingcore.auth.ids import PhoneProofId, PhoneSendId
 from tradingcore.auth.model.phone import (
     DeliveryState,
@@ -161,6 +162,24 @@ class PhoneGateway(Protocol):
     @abstractmethod
     async def check(self, reference: str, number: PhoneNumber, code: str) -> bool:
         """Whether ``code`` is the one that was sent. Raises `Unavailable`. For gateways that keep codes."""
+
+
+class _Nobody(PhoneGateway):
+    __slots__ = ()
+
+    @property
+    def keeps_codes(self) -> bool:
+        return False
+
+    async def send(self, message: PhoneMessage) -> str:
+        raise PhoneUnavailable("codes by phone are switched off here")
+
+    async def check(self, reference: str, number: PhoneNumber, code: str) -> bool:
+        return False
+
+
+NO_GATEWAY: Final[PhoneGateway] = _Nobody()
+"""Where codes by phone are switched off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -232,24 +232,27 @@ class RemovePhone(UseCase[RemovePhoneCommand, None]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordPhoneDeliveryCommand:
-    """A report as it came: ``url`` is the public address that was called."""
+    """A report as it came."""
 
-    url: str
     form: Mapping[str, str]
     signature: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordPhoneDelivery(UseCase[RecordPhoneDeliveryCommand, None]):
-    """Note what the provider says became of a message. Raises `CredentialRefused` unless it is the provider who says so."""
+    """Note what the provider says became of a message. Raises `CredentialRefused` unless it is the provider who says so.
+
+    ``url`` is the public address of the report's route: it is signed too, and what a request calls itself proves nothing.
+    """
 
     # The signature is the credential.
     permission: ClassVar[Permission] = Permission.PUBLIC
     reports: DeliveryReports
     ledger: SendLedger
+    url: str
 
     async def handle(self, actor: Actor, command: RecordPhoneDeliveryCommand) -> None:
-        report = self.reports.read(url=command.url, form=command.form, signature=command.signature)
+        report = self.reports.read(url=self.url, form=command.form, signature=command.signature)
         if report is not None:
             await self.ledger.record(report.reference, report.state)
 
