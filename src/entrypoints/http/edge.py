@@ -12,6 +12,7 @@ import msgspec
 import structlog
 from litestar.types import ASGIApp, Receive, Send
 
+from entrypoints.http.cookies import PATHS_WITH_COOKIES
 from entrypoints.http.heads import ambiguity, head_size, header, is_preflight
 from entrypoints.http.logs import Pseudonyms
 from entrypoints.http.metrics import UNMATCHED, Metrics
@@ -34,7 +35,9 @@ DEFAULT_HEADERS: Final[Mapping[bytes, bytes]] = {
 """An answer that sets one of these itself keeps its own."""
 
 ALLOWED_METHODS: Final = b"GET, HEAD, POST, PUT, PATCH, DELETE"
-ALLOWED_REQUEST_HEADERS: Final = b"authorization, content-type, if-none-match, last-event-id, traceparent, x-request-id"
+ALLOWED_REQUEST_HEADERS: Final = (
+    b"authorization, content-type, if-none-match, last-event-id, traceparent, x-request-id, x-tradingcore-csrf"
+)
 EXPOSED_HEADERS: Final = b"etag, link, ratelimit, ratelimit-policy, retry-after, traceparent, www-authenticate, x-request-id"
 PREFLIGHT_SECONDS: Final = b"600"
 LARGEST_HEAD: Final = 16 * 1024
@@ -131,6 +134,8 @@ class Edge:
         if origin in self._origins and origin is not None:
             headers[b"access-control-allow-origin"] = origin
             headers[b"access-control-expose-headers"] = EXPOSED_HEADERS
+            if scope["path"] in PATHS_WITH_COOKIES:
+                headers[b"access-control-allow-credentials"] = b"true"
         return headers
 
     def _preflight_headers(self, scope: Any) -> dict[bytes, bytes]:

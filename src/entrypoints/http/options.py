@@ -3,6 +3,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from entrypoints.http.cookies import SessionCookies
+
 MEBIBYTE: Final = 1024 * 1024
 
 
@@ -11,7 +13,7 @@ class HttpSettings:
     """What the HTTP side is told.
 
     ``allowed_origins`` are exact, ``https://app.example``. ``trusted_hops`` proxies stand in front. Without a ``metrics_token``
-    metrics are for this machine alone.
+    metrics are for this machine alone. ``public_url`` is where people reach the API.
     """
 
     cursor_key: bytes
@@ -24,7 +26,17 @@ class HttpSettings:
     deadline_seconds: float = 15.0
     trusted_hops: int = 0
     metrics_token: bytes | None = None
+    public_url: str = "http://127.0.0.1:8000"
 
     def __post_init__(self) -> None:
         if any("*" in origin for origin in self.allowed_origins):
             raise ValueError("an origin is named exactly: * would allow every site")
+
+    @property
+    def session_cookies(self) -> SessionCookies:
+        scheme, _, rest = self.public_url.partition("://")
+        return SessionCookies(
+            is_secure=scheme == "https" or self.environment != "development",
+            own_origin=f"{scheme}://{rest.partition('/')[0]}",
+            allowed_origins=self.allowed_origins,
+        )

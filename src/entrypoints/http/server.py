@@ -13,6 +13,7 @@ import uvicorn
 from litestar import Litestar
 
 from entrypoints.http.app import create_app
+from entrypoints.http.di import use_cases_of
 from entrypoints.http.edge import LARGEST_HEAD
 from entrypoints.http.health import Check, Lifecycle, Readiness
 from entrypoints.http.metrics import Metrics
@@ -32,27 +33,6 @@ from tradingcore.auth.use_cases.authenticate import (
 )
 from tradingcore.kernel.authz import Actor, TraceId
 from tradingcore.kernel.errors import TradingCoreError
-
-USE_CASES: Final = (
-    "list_symbols",
-    "get_candles",
-    "list_series",
-    "list_signals",
-    "get_signal",
-    "explain_signal",
-    "list_decisions",
-    "list_models",
-    "get_model",
-    "predict_on_demand",
-    "issue_stream_ticket",
-    "get_factors",
-    "enrol_totp",
-    "confirm_totp",
-    "remove_totp",
-    "regenerate_backup_codes",
-    "list_trusted_devices",
-    "revoke_trusted_device",
-)
 
 BACKLOG: Final = 2048
 KEEP_ALIVE_SECONDS: Final = 10
@@ -79,7 +59,7 @@ class ApiServer:
         origins = frozenset(settings.http.allowed_origins)
         scrape = settings.secrets.metrics_token
         return create_app(
-            {name: getattr(container, name) for name in USE_CASES},
+            use_cases_of(container),
             settings=HttpSettings(
                 cursor_key=secret_of(settings, "cursor_key"),
                 pseudonym_key=secret_of(settings, "pseudonym_key"),
@@ -88,6 +68,7 @@ class ApiServer:
                 allowed_origins=origins,
                 shows_docs=settings.shows_docs,
                 trusted_hops=settings.http.trusted_hops,
+                public_url=settings.public_url,
                 metrics_token=None if scrape is None else scrape.get_secret_value().encode(),
             ),
             limiter=container.rate_limiter() if settings.limits.requests_per_minute else None,
