@@ -210,6 +210,15 @@ def _trusted_device(world: World, user: UUID | None, _: Caller | None) -> dict[s
     return {**row, "created_at": NOW, "expires_at": LATER}
 
 
+def _passkey(world: World, user: UUID | None, _: Caller | None) -> dict[str, Any]:
+    row = {"id": world.uuid(), "user_id": user, "credential_id": world.bytes32(), "public_key": b"key", "sign_count": 0}
+    return {**row, "label": "a phone", "transports": [], "is_synced": True, "created_at": NOW}
+
+
+def _spent_token(world: World, user: UUID | None, _: Caller | None) -> dict[str, Any]:
+    return {"user_id": user, "token_hash": world.bytes32(), "expires_at": LATER}
+
+
 def _phone(world: World, user: UUID | None, _: Caller | None) -> dict[str, Any]:
     number = {"number_sealed": b"sealed", "number_index": world.bytes32()}
     return {"user_id": user, **number, "channel": "sms", "confirmed_at": NOW}
@@ -340,6 +349,12 @@ OWNED: Mapping[str, Owned] = {
     "public.trusted_devices": Owned(
         build=_trusted_device, touch={"revoked_at": NOW}, api=own_rows(either(mine(), in_hand("token_hash", "device_hash")))
     ),
+    "public.passkeys": Owned(
+        build=_passkey, touch={"sign_count": 7}, api=own_rows(either(mine(), in_hand("credential_id", "passkey_credential")))
+    ),
+    "public.spent_passkey_tokens": Owned(
+        key=("user_id", "token_hash"), build=_spent_token, touch={"expires_at": NOW}, api=own_rows()
+    ),
     "public.phones": Owned(key=("user_id",), build=_phone, touch={"number_sealed": b"again"}, api=own_rows(), most_of_a_user=1),
     "public.phone_proofs": Owned(build=_phone_proof, touch={"closed_at": NOW}, api=own_rows()),
     "public.proposals": Owned(
@@ -361,5 +376,6 @@ HANDS: Mapping[str, tuple[str, str]] = {
     "oauth_key": ("public.oauth_flows", "key_hash"),
     "challenge_hash": ("public.challenges", "token_hash"),
     "device_hash": ("public.trusted_devices", "token_hash"),
+    "passkey_credential": ("public.passkeys", "credential_id"),
 }
 """By the name of the setting, the table and the column of what it names."""
