@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "users": ("entrypoints.cli.users:users", "Accounts: create, find, suspend, end sessions, reset factors."),
     "roles": ("entrypoints.cli.roles:roles", "Who may do what; grant roles, set plans, decide on proposals."),
     "keys": ("entrypoints.cli.keys:keys", "Create, list and revoke API keys; rotate signing keys."),
+    "phones": ("entrypoints.cli.phones:phones", "Codes by SMS and WhatsApp: what they cost today, stop and start them."),
     "market": ("entrypoints.cli.market:market", "Symbols and candles: import, export, gaps, replay."),
     "signals": ("entrypoints.cli.signals:signals", "List signals and explain how one came to be."),
     "ml": ("entrypoints.cli.ml:ml", "Train models and see how good they are."),

@@ -10,7 +10,7 @@ from entrypoints.phones import PhonesSection, delivery_reports, messages_gateway
 from tradingcore.auth.policies.phones import PhonePolicy
 from tradingcore.auth.ports.phones import NO_GATEWAY
 from tradingcore.auth.use_cases.manage_phones import ConfirmPhone, GetPhone, RecordPhoneDelivery, RemovePhone, StartPhoneProof
-from tradingcore.auth.use_cases.steer_phone_sends import SetPhoneSwitch, ShowPhoneSpend
+from tradingcore.auth.use_cases.steer_phones import SetPhoneSwitch, ShowPhoneSpend
 
 
 def _policy(section: PhonesSection, attempts_key: bytes) -> PhonePolicy:

@@ -23,7 +23,7 @@ from entrypoints.http.openapi import Documents, openapi_document
 from entrypoints.http.options import HttpSettings
 from entrypoints.http.pages import Cursors, Paging
 from entrypoints.http.problems import EXCEPTION_HANDLERS
-from entrypoints.http.routes import accounts, addresses, auth, factors, keys, mail, ml, sessions, staff, system, trading
+from entrypoints.http.routes import accounts, addresses, auth, factors, keys, mail, ml, phones, sessions, staff, system, trading
 from entrypoints.http.static_files import StaticFiles
 from entrypoints.http.visits import peer_of
 from tradingcore.auth.use_cases.authenticate import AuthenticateBearerCommand
@@ -86,6 +86,8 @@ def create_app(
             factors.ROUTES,
             keys.ROUTES,
             ml.ROUTES,
+            phones.ROUTES,
+            phones.WEBHOOK_ROUTES,
             sessions.ROUTES,
             staff.ROUTES,
             trading.ROUTES,

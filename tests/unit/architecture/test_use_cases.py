@@ -62,7 +62,7 @@ VERBS = frozenset(
             "Update",
             "Verify",
         ),
-        *("Revoke", "Rewind", "Run", "Send", "Set", "Show", "Subscribe", "Train", "Watch"),
+        *("Revoke", "Rewind", "Run", "Send", "Set", "Show", "Start", "Subscribe", "Train", "Watch"),
     }
 )
 """Extend it when a use case needs another verb."""
