@@ -12,7 +12,15 @@ from tradingcore.auth.model.account import AccountKind, AccountStatus, Profile, 
 from tradingcore.auth.model.email_address import EmailAddress
 from tradingcore.auth.queries import UserFilter
 from tradingcore.auth.use_cases.create_user import CreateUserCommand
-from tradingcore.auth.use_cases.manage_users import SearchUsersCommand, UserCommand, UserDetails
+from tradingcore.auth.use_cases.manage_users import (
+    EndUserSessionsCommand,
+    GetUserCommand,
+    ReinstateUserCommand,
+    ResetFactorsCommand,
+    SearchUsersCommand,
+    SuspendUserCommand,
+    UserDetails,
+)
 from tradingcore.kernel.authz import Plan, Role, UserId
 from tradingcore.kernel.page import MAXIMUM_LIMIT, PageRequest
 
@@ -110,7 +118,7 @@ async def show(session: Session, user_id: UUID) -> None:
     from entrypoints.cli.operator import operator
 
     async with operator(session) as (container, actor):
-        details = await container.get_user()(actor, UserCommand(user_id=UserId(user_id)))
+        details = await container.get_user()(actor, GetUserCommand(user_id=UserId(user_id)))
     if session.is_json:
         session.document(_details(details))
         return
@@ -130,11 +138,10 @@ async def sessions(session: Session, user_id: UUID, end: bool, yes: bool) -> Non
     if end:
         session.confirm_destruction(is_confirmed=yes, what=f"this signs user {user_id} out everywhere")
     async with operator(session) as (container, actor):
-        subject = UserCommand(user_id=UserId(user_id))
         if end:
-            ended = await container.end_user_sessions()(actor, subject)
+            ended = await container.end_user_sessions()(actor, EndUserSessionsCommand(user_id=UserId(user_id)))
         else:
-            details = await container.get_user()(actor, subject)
+            details = await container.get_user()(actor, GetUserCommand(user_id=UserId(user_id)))
     if end:
         if session.is_json:
             session.document({"ended": ended})
@@ -152,8 +159,12 @@ async def sessions(session: Session, user_id: UUID, end: bool, yes: bool) -> Non
 @command_body
 async def suspend(session: Session, user_id: UUID, yes: bool) -> None:
     """Freeze an account: its sessions end, its keys rest, it cannot sign in."""
+    from entrypoints.cli.operator import operator
+
     session.confirm_destruction(is_confirmed=yes, what=f"this signs user {user_id} out everywhere and freezes the account")
-    await _change(session, "suspend_user", user_id)
+    async with operator(session) as (container, actor):
+        account = await container.suspend_user()(actor, SuspendUserCommand(user_id=UserId(user_id)))
+    _say(session, account)
 
 
 @users.command()
@@ -161,14 +172,14 @@ async def suspend(session: Session, user_id: UUID, yes: bool) -> None:
 @command_body
 async def reinstate(session: Session, user_id: UUID) -> None:
     """Open a frozen account again."""
-    await _change(session, "reinstate_user", user_id)
-
-
-async def _change(session: Session, use_case: str, user_id: UUID) -> None:
     from entrypoints.cli.operator import operator
 
     async with operator(session) as (container, actor):
-        account = await getattr(container, use_case)()(actor, UserCommand(user_id=UserId(user_id)))
+        account = await container.reinstate_user()(actor, ReinstateUserCommand(user_id=UserId(user_id)))
+    _say(session, account)
+
+
+def _say(session: Session, account: UserAccount) -> None:
     if session.is_json:
         session.document(_row(account))
     else:
@@ -185,7 +196,7 @@ async def reset_factors(session: Session, user_id: UUID, yes: bool) -> None:
 
     session.confirm_destruction(is_confirmed=yes, what=f"this leaves user {user_id} with the password alone")
     async with operator(session) as (container, actor):
-        await container.reset_factors()(actor, UserCommand(user_id=UserId(user_id)))
+        await container.reset_factors()(actor, ResetFactorsCommand(user_id=UserId(user_id)))
     if session.is_json:
         session.document({"id": str(user_id), "factors": []})
     else:

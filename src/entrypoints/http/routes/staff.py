@@ -40,13 +40,17 @@ from tradingcore.auth.use_cases.manage_roles import (
 )
 from tradingcore.auth.use_cases.manage_users import (
     EndUserSessions,
+    EndUserSessionsCommand,
     GetUser,
+    GetUserCommand,
     ReinstateUser,
+    ReinstateUserCommand,
     ResetFactors,
+    ResetFactorsCommand,
     SearchUsers,
     SearchUsersCommand,
     SuspendUser,
-    UserCommand,
+    SuspendUserCommand,
 )
 from tradingcore.kernel.authz import Actor, UserId
 from tradingcore.kernel.errors import StaleVersion, StepUpRequired
@@ -82,7 +86,7 @@ async def search_users_handler(
     opt=described(raises=(AccountNotFound,)),
 )
 async def get_user_handler(user_id: FromPath[UUID], actor: NamedDependency[Actor], get_user: NamedDependency[GetUser]) -> UserBody:
-    return user_body(await get_user(actor, UserCommand(user_id=UserId(user_id))))
+    return user_body(await get_user(actor, GetUserCommand(user_id=UserId(user_id))))
 
 
 @post(
@@ -95,7 +99,7 @@ async def get_user_handler(user_id: FromPath[UUID], actor: NamedDependency[Actor
 async def suspend_user_handler(
     user_id: FromPath[UUID], actor: NamedDependency[Actor], suspend_user: NamedDependency[SuspendUser]
 ) -> UserSummaryBody:
-    return user_summary(await suspend_user(actor, UserCommand(user_id=UserId(user_id))))
+    return user_summary(await suspend_user(actor, SuspendUserCommand(user_id=UserId(user_id))))
 
 
 @delete(
@@ -108,7 +112,7 @@ async def suspend_user_handler(
 async def reinstate_user_handler(
     user_id: FromPath[UUID], actor: NamedDependency[Actor], reinstate_user: NamedDependency[ReinstateUser]
 ) -> UserSummaryBody:
-    return user_summary(await reinstate_user(actor, UserCommand(user_id=UserId(user_id))))
+    return user_summary(await reinstate_user(actor, ReinstateUserCommand(user_id=UserId(user_id))))
 
 
 @delete(
@@ -121,7 +125,7 @@ async def reinstate_user_handler(
 async def end_user_sessions_handler(
     user_id: FromPath[UUID], actor: NamedDependency[Actor], end_user_sessions: NamedDependency[EndUserSessions]
 ) -> EndedSessionsBody:
-    return EndedSessionsBody(ended=await end_user_sessions(actor, UserCommand(user_id=UserId(user_id))))
+    return EndedSessionsBody(ended=await end_user_sessions(actor, EndUserSessionsCommand(user_id=UserId(user_id))))
 
 
 @delete(
@@ -133,7 +137,7 @@ async def end_user_sessions_handler(
 async def reset_factors_handler(
     user_id: FromPath[UUID], actor: NamedDependency[Actor], reset_factors: NamedDependency[ResetFactors]
 ) -> None:
-    await reset_factors(actor, UserCommand(user_id=UserId(user_id)))
+    await reset_factors(actor, ResetFactorsCommand(user_id=UserId(user_id)))
 
 
 @post(
@@ -158,7 +162,7 @@ async def change_roles_handler(
         return _rights(await revoke_role(actor, RevokeRoleCommand(user_id=subject, role=content.role)))
     granted = await grant_role(actor, GrantRoleCommand(user_id=subject, role=content.role, reason=content.reason))
     if isinstance(granted, Proposal):
-        details = await get_user(actor, UserCommand(user_id=subject))
+        details = await get_user(actor, GetUserCommand(user_id=subject))
         return _rights(details.account, granted)
     return _rights(granted)
 

@@ -46,13 +46,6 @@ class SearchUsers(UseCase[SearchUsersCommand, Page[UserAccount]]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UserCommand:
-    """Whom it is about."""
-
-    user_id: UserId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class UserDetails:
     account: UserAccount
     sessions: Sequence[Session]
@@ -60,7 +53,12 @@ class UserDetails:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GetUser(UseCase[UserCommand, UserDetails]):
+class GetUserCommand:
+    user_id: UserId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetUser(UseCase[GetUserCommand, UserDetails]):
     """Return one account with its live sessions and kinds of factors. Raises `AccountNotFound`."""
 
     permission: ClassVar[Permission] = Permission.USERS_MANAGE
@@ -68,7 +66,7 @@ class GetUser(UseCase[UserCommand, UserDetails]):
     factors: SecondFactors
     clock: Clock
 
-    async def handle(self, actor: Actor, command: UserCommand) -> UserDetails:
+    async def handle(self, actor: Actor, command: GetUserCommand) -> UserDetails:
         now = self.clock.now()
         # A read that leaves a trace is no mere read.
         async with self.uow(replace(actor.acting_for(command.user_id), is_reading=False)) as unit:
@@ -82,7 +80,12 @@ class GetUser(UseCase[UserCommand, UserDetails]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SuspendUser(UseCase[UserCommand, UserAccount]):
+class SuspendUserCommand:
+    user_id: UserId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuspendUser(UseCase[SuspendUserCommand, UserAccount]):
     """Freeze an account: its sessions end, its keys rest, it cannot sign in. Doing it twice changes nothing.
 
     Raises `AccountNotFound`, `AccountDisabled` for a closed one, `PermissionDenied` for one that the caller may not manage.
@@ -94,7 +97,7 @@ class SuspendUser(UseCase[UserCommand, UserAccount]):
     mailer: Mailer
     clock: Clock
 
-    async def handle(self, actor: Actor, command: UserCommand) -> UserAccount:
+    async def handle(self, actor: Actor, command: SuspendUserCommand) -> UserAccount:
         now = self.clock.now()
         async with self.uow(actor.acting_for(command.user_id)) as unit:
             account = await unit.accounts.get(command.user_id)
@@ -110,7 +113,12 @@ class SuspendUser(UseCase[UserCommand, UserAccount]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReinstateUser(UseCase[UserCommand, UserAccount]):
+class ReinstateUserCommand:
+    user_id: UserId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReinstateUser(UseCase[ReinstateUserCommand, UserAccount]):
     """Open a frozen account again. Raises `AccountNotFound` and `PermissionDenied`."""
 
     permission: ClassVar[Permission] = Permission.USERS_MANAGE
@@ -118,7 +126,7 @@ class ReinstateUser(UseCase[UserCommand, UserAccount]):
     uow: UnitOfWorkFactory[ManagedUnitOfWork]
     clock: Clock
 
-    async def handle(self, actor: Actor, command: UserCommand) -> UserAccount:
+    async def handle(self, actor: Actor, command: ReinstateUserCommand) -> UserAccount:
         async with self.uow(actor.acting_for(command.user_id)) as unit:
             account = await unit.accounts.get(command.user_id)
             refuse_unmanageable(actor, account)
@@ -127,14 +135,19 @@ class ReinstateUser(UseCase[UserCommand, UserAccount]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EndUserSessions(UseCase[UserCommand, int]):
+class EndUserSessionsCommand:
+    user_id: UserId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndUserSessions(UseCase[EndUserSessionsCommand, int]):
     """End every session of an account and return how many those were. Raises `AccountNotFound` and `PermissionDenied`."""
 
     permission: ClassVar[Permission] = Permission.USERS_MANAGE
     uow: UnitOfWorkFactory[ManagedUnitOfWork]
     clock: Clock
 
-    async def handle(self, actor: Actor, command: UserCommand) -> int:
+    async def handle(self, actor: Actor, command: EndUserSessionsCommand) -> int:
         now = self.clock.now()
         async with self.uow(actor.acting_for(command.user_id)) as unit:
             account = await unit.accounts.get(command.user_id)
@@ -145,7 +158,12 @@ class EndUserSessions(UseCase[UserCommand, int]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResetFactors(UseCase[UserCommand, None]):
+class ResetFactorsCommand:
+    user_id: UserId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetFactors(UseCase[ResetFactorsCommand, None]):
     """Take every second factor away from an account whose owner has lost them; sessions end, the password stays.
 
     Raises `AccountNotFound` and `PermissionDenied`.
@@ -157,7 +175,7 @@ class ResetFactors(UseCase[UserCommand, None]):
     mailer: Mailer
     clock: Clock
 
-    async def handle(self, actor: Actor, command: UserCommand) -> None:
+    async def handle(self, actor: Actor, command: ResetFactorsCommand) -> None:
         now = self.clock.now()
         async with self.uow(actor.acting_for(command.user_id)) as unit:
             account = await unit.accounts.get(command.user_id)

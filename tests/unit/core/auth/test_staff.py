@@ -30,11 +30,13 @@ from tradingcore.auth.use_cases.manage_roles import (
 )
 from tradingcore.auth.use_cases.manage_users import (
     EndUserSessions,
+    EndUserSessionsCommand,
     ReinstateUser,
+    ReinstateUserCommand,
     SearchUsers,
     SearchUsersCommand,
     SuspendUser,
-    UserCommand,
+    SuspendUserCommand,
 )
 from tradingcore.kernel.aggregate import AuditedEvent
 from tradingcore.kernel.authz import Actor, Assurance, Plan, Role, UserId
@@ -89,12 +91,12 @@ def at_desk_of(account: UserAccount) -> Actor:
 async def test_a_suspended_account_is_out_at_once_and_told() -> None:
     office = Office()
     admin, customer = await office.at_desk(Role.ADMIN), await office.hire(Role.TRADER)
-    frozen = await office.suspend(admin, UserCommand(user_id=customer.id))
+    frozen = await office.suspend(admin, SuspendUserCommand(user_id=customer.id))
     assert (frozen.status, frozen.rights_version) == (AccountStatus.FROZEN, customer.rights_version + 1)
     assert ("auth.account_frozen", customer.id, admin.user_id) in office.audited()
-    again = await office.suspend(admin, UserCommand(user_id=customer.id))
+    again = await office.suspend(admin, SuspendUserCommand(user_id=customer.id))
     assert again.version == frozen.version
-    opened = await office.reinstate(admin, UserCommand(user_id=customer.id))
+    opened = await office.reinstate(admin, ReinstateUserCommand(user_id=customer.id))
     assert opened.status is AccountStatus.ACTIVE
 
 
@@ -103,13 +105,17 @@ async def test_no_role_manages_one_above_or_itself() -> None:
     office = Office()
     admin, superadmin = await office.hire(Role.ADMIN), await office.hire(Role.SUPERADMIN)
     for subject in (admin, superadmin, await office.hire(Role.ADMIN)):
-        for act in (office.suspend, office.reinstate, office.end_sessions):
+        for attempt in (
+            office.suspend(at_desk_of(admin), SuspendUserCommand(user_id=subject.id)),
+            office.reinstate(at_desk_of(admin), ReinstateUserCommand(user_id=subject.id)),
+            office.end_sessions(at_desk_of(admin), EndUserSessionsCommand(user_id=subject.id)),
+        ):
             with pytest.raises(PermissionDenied):
-                await act(at_desk_of(admin), UserCommand(user_id=subject.id))
+                await attempt
         assert office.stored(subject).status is AccountStatus.ACTIVE
     with pytest.raises(PermissionDenied, match="own account"):
-        await office.suspend(at_desk_of(superadmin), UserCommand(user_id=superadmin.id))
-    assert (await office.suspend(at_desk_of(superadmin), UserCommand(user_id=admin.id))).status is AccountStatus.FROZEN
+        await office.suspend(at_desk_of(superadmin), SuspendUserCommand(user_id=superadmin.id))
+    assert (await office.suspend(at_desk_of(superadmin), SuspendUserCommand(user_id=admin.id))).status is AccountStatus.FROZEN
 
 
 @asvs("8.4.2", "7.5.3")
@@ -120,7 +126,7 @@ async def test_managing_accounts_needs_a_recent_session_with_two_factors() -> No
     weak = replace(admin, assurance=Assurance.AAL1)
     for caller in (old, weak):
         with pytest.raises(StepUpRequired):
-            await office.suspend(caller, UserCommand(user_id=customer.id))
+            await office.suspend(caller, SuspendUserCommand(user_id=customer.id))
     assert FactorPolicy().requires(frozenset({Role.ADMIN}))
 
 
@@ -128,12 +134,12 @@ async def test_unknown_and_closed_accounts_are_told_apart_for_staff_only() -> No
     office = Office()
     admin = await office.at_desk(Role.ADMIN)
     with pytest.raises(AccountNotFound):
-        await office.suspend(admin, UserCommand(user_id=UserId(an_id())))
+        await office.suspend(admin, SuspendUserCommand(user_id=UserId(an_id())))
     closed = (await office.hire(Role.TRADER)).closed(at=office.world.clock.now())
     async with office.world.uow(an_actor()) as unit:
         await unit.accounts.save(closed)
     with pytest.raises(AccountDisabled):
-        await office.suspend(admin, UserCommand(user_id=closed.id))
+        await office.suspend(admin, SuspendUserCommand(user_id=closed.id))
     with pytest.raises(PermissionDenied):
         await office.search(await office.at_desk(Role.TRADER), SearchUsersCommand())
 
