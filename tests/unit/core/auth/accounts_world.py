@@ -178,6 +178,13 @@ class AccountsWorld:
         return [event.type for event in events if isinstance(event, AuditedEvent) and event.user_id == user_id]
 
 
-def a_registration(name: str = "ana", *, password: str = PASSWORD, **profile: str) -> RegisterAccountCommand:
-    told = {"display_name": "Ana", "locale": "es", "time_zone": "America/Mexico_City", **profile}
-    return RegisterAccountCommand(email=f"{name}@example.org", password=password, profile=Profile(**told), network=NETWORK)
+def a_registration(
+    name: str = "ana",
+    *,
+    password: str = PASSWORD,
+    display_name: str = "Ana",
+    locale: str = "es",
+    time_zone: str = "America/Mexico_City",
+) -> RegisterAccountCommand:
+    profile = Profile(display_name=display_name, locale=locale, time_zone=time_zone)
+    return RegisterAccountCommand(email=f"{name}@example.org", password=password, profile=profile, network=NETWORK)

@@ -29,7 +29,7 @@ async def test_fresh_address_gets_an_unverified_account_and_a_proof_by_mail(worl
     mail = await world.registered("Ana")
     (account,) = world.accounts
     assert (mail.template, mail.to, mail.locale, set(mail.values)) == ("verify_address", "Ana@example.org", "es", {"token"})
-    assert (account.status, account.roles, account.plan) == (AccountStatus.UNVERIFIED, {Role.INVESTOR}, Plan.FREE)
+    assert (account.status, account.roles, account.plan) == (AccountStatus.UNVERIFIED, frozenset({Role.INVESTOR}), Plan.FREE)
     assert account.profile.display_name == "Ana"
     assert account.password is not None
     assert (await world.hasher.verify(PASSWORD, account.password)).is_right

@@ -30,6 +30,22 @@ API: list[tuple[str, str, dict[str, Any] | None, tuple[str, ...]]] = [
     ("POST", "/api/v1/ml/predictions", {"symbol": "BTC/USDT", "timeframe": "1h"}, TRADERS),
     ("POST", "/api/v1/auth/stream-tickets", None, ("student", "investor", "trader")),
 ]
+FAMILIES = {
+    ("POST", "/api/v1/auth/register"): "test_accounts",
+    ("POST", "/api/v1/auth/verify-address"): "test_accounts",
+    ("POST", "/api/v1/auth/verify-address/resend"): "test_accounts",
+    ("POST", "/api/v1/auth/password-reset"): "test_accounts",
+    ("POST", "/api/v1/auth/password-reset/confirm"): "test_accounts",
+    ("POST", "/api/v1/auth/address-change/confirm"): "test_accounts",
+    ("POST", "/api/v1/auth/address-change/undo"): "test_accounts",
+    ("GET", "/api/v1/account"): "test_accounts",
+    ("PATCH", "/api/v1/account"): "test_accounts",
+    ("DELETE", "/api/v1/account"): "test_accounts",
+    ("POST", "/api/v1/account/password"): "test_accounts",
+    ("POST", "/api/v1/account/address-change"): "test_accounts",
+    ("GET", "/api/v1/account/security-events"): "test_accounts",
+}
+"""Operations that are not a matter of the role alone, and the file that asks them."""
 OPEN = ["/health/live", "/health/ready", "/health/startup", "/metrics", "/", "/docs", "/openapi.json", "/asyncapi.json"]
 
 
@@ -98,7 +114,7 @@ async def test_every_described_operation_is_asked_here(shared_world: World) -> N
         ("GET", "/api/v1/events")
     }
     asked = {(method, path.partition("?")[0]) for method, path, _, _ in API} | {("GET", path) for path in OPEN}
-    assert described <= asked
+    assert described - asked - FAMILIES.keys() == set()
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/health/startup"])

@@ -28,6 +28,7 @@ from entrypoints.http.openapi import openapi_document
 from entrypoints.http.options import HttpSettings
 from entrypoints.http.stream.hub import Hub
 from entrypoints.http.stream.routes import stream_routes
+from entrypoints.sections import PasswordsSection
 from tradingcore.auth.use_cases.authenticate import AuthenticateBearerCommand, IssueStreamTicket, RedeemStreamTicketCommand
 from tradingcore.auth.use_cases.manage_api_keys import CreateApiKey, CreateApiKeyCommand
 from tradingcore.kernel.authz import Actor, Plan, Role, TraceId
@@ -139,7 +140,7 @@ class World:
         ml_queries = MemoryMlQueries(self.database)
         history = TradingMarketHistory(queries=queries, candles=candles)
         # Accounts need nothing that stands in for something else.
-        self.container = Container(storage_kind="memory")
+        self.container = Container(storage_kind="memory", passwords=PasswordsSection(bcrypt_cost=4))
         for provider, ours in (
             (self.container.memory, self.database),
             (self.container.clock, self.clock),
