@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import h11
 import msgspec
+import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from entrypoints.http.edge import DEFAULT_HEADERS
+from entrypoints.http.edge import DEFAULT_HEADERS, LARGEST_HEAD
 from entrypoints.http.problems import Refused, problem_headers, refusal
 
 _DETAIL: Final = "these bytes are no HTTP/1.1 request, or their head is too large"
@@ -23,11 +24,35 @@ HEAD_SECONDS: Final = 10.0
 """How long the head of a request may take; uvicorn itself would wait for ever."""
 
 
+MOST_PARTS: Final = 16_384
+"""Pieces of one body. Each costs more than its bytes: a mebibyte in chunks of one would keep a core busy for ten seconds."""
+
+
+class FrugalConnection(h11.Connection):
+    """h11's connection, which gives up a body that comes in too many pieces."""
+
+    _parts = 0
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._parts = 0
+        elif isinstance(event, h11.Data):
+            self._parts += 1
+            if self._parts > MOST_PARTS:
+                raise h11.RemoteProtocolError("the body comes in too many pieces")
+        return event
+
+
 class ProblemProtocol(H11Protocol):
     """uvicorn's HTTP/1.1, with its own answer turned into a problem that is as guarded as every other, and a deadline for heads."""
 
     head_seconds = HEAD_SECONDS
     _head_deadline: asyncio.TimerHandle | None = None
+
+    def __init__(self, config: uvicorn.Config, *args: Any, **options: Any) -> None:
+        super().__init__(config, *args, **options)
+        self.conn = FrugalConnection(h11.SERVER, config.h11_max_incomplete_event_size or LARGEST_HEAD)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
