@@ -19,11 +19,27 @@ from entrypoints.http.identity import Authenticate, Identify, actor_of
 from entrypoints.http.inputs import refuse_unread_query
 from entrypoints.http.logs import Pseudonyms
 from entrypoints.http.metrics import Metrics
+from entrypoints.http.oauth_browser import OAuthBrowser
 from entrypoints.http.openapi import Documents, openapi_document
 from entrypoints.http.options import HttpSettings
 from entrypoints.http.pages import Cursors, Paging
 from entrypoints.http.problems import EXCEPTION_HANDLERS
-from entrypoints.http.routes import accounts, addresses, auth, factors, keys, mail, ml, phones, sessions, staff, system, trading
+from entrypoints.http.routes import (
+    accounts,
+    addresses,
+    auth,
+    factors,
+    identities,
+    keys,
+    mail,
+    ml,
+    phones,
+    providers,
+    sessions,
+    staff,
+    system,
+    trading,
+)
 from entrypoints.http.static_files import StaticFiles
 from entrypoints.http.visits import peer_of
 from tradingcore.auth.use_cases.authenticate import AuthenticateBearerCommand
@@ -67,6 +83,7 @@ def create_app(
     cursors = Cursors(settings.cursor_key)
     static_files = StaticFiles(with_docs=settings.shows_docs)
     session_cookies = settings.session_cookies
+    oauth_browser = OAuthBrowser(is_secure=session_cookies.is_secure, sign_in_path=settings.sign_in_path)
     scrape_guard = system.ScrapeGuard(settings.metrics_token)
     documents: list[Documents] = []
 
@@ -84,8 +101,10 @@ def create_app(
             addresses.ROUTES,
             auth.ROUTES,
             factors.ROUTES,
+            identities.ROUTES,
             keys.ROUTES,
             ml.ROUTES,
+            providers.ROUTES,
             phones.ROUTES,
             phones.WEBHOOK_ROUTES,
             sessions.ROUTES,
@@ -113,8 +132,10 @@ def create_app(
             {
                 **use_cases,
                 "documents": lambda: documents[0],
+                "http_settings": lambda: settings,
                 "lifecycle": lambda: lifecycle,
                 "metrics": lambda: metrics,
+                "oauth_browser": lambda: oauth_browser,
                 "readiness": lambda: readiness,
                 "session_cookies": lambda: session_cookies,
                 "scrape_guard": lambda: scrape_guard,

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 from litestar import Litestar, Response
@@ -207,8 +208,9 @@ class _Operation:
         return operation
 
     def _path_parameters(self) -> Iterator[dict[str, Any]]:
-        for name in self.route.path_parameters:
-            yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+        for name, definition in self.route.path_parameters.items():
+            shape = {"type": "string", "format": "uuid"} if definition.type is UUID else {"type": "string", "maxLength": 200}
+            yield {"name": name, "in": "path", "required": True, "schema": shape}
 
     def _query_parameters(self, components: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         if self.query is None:

@@ -13,7 +13,8 @@ class HttpSettings:
     """What the HTTP side is told.
 
     ``allowed_origins`` are exact, ``https://app.example``. ``trusted_hops`` proxies stand in front. Without a ``metrics_token``
-    metrics are for this machine alone. ``public_url`` is where people reach the API.
+    metrics are for this machine alone. ``public_url`` is where people reach the API, and ``sign_in_path`` our page there that
+    finishes what was begun at an identity provider.
     """
 
     cursor_key: bytes
@@ -27,6 +28,7 @@ class HttpSettings:
     trusted_hops: int = 0
     metrics_token: bytes | None = None
     public_url: str = "http://127.0.0.1:8000"
+    sign_in_path: str = "/sign-in"
 
     def __post_init__(self) -> None:
         if any("*" in origin for origin in self.allowed_origins):

@@ -69,6 +69,7 @@ class ApiServer:
                 shows_docs=settings.shows_docs,
                 trusted_hops=settings.http.trusted_hops,
                 public_url=settings.public_url,
+                sign_in_path=settings.oauth.sign_in_path,
                 metrics_token=None if scrape is None else scrape.get_secret_value().encode(),
             ),
             limiter=container.rate_limiter() if settings.limits.requests_per_minute else None,
