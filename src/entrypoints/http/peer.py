@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final
 
@@ -13,16 +12,19 @@ _LONGEST_AGENT: Final = 256
 _NOWHERE: Final = IPv4Address(0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
     """``address`` is that of the client, past the proxies that are trusted.
 
     ``is_direct`` where no proxy says to have passed the request on.
     """
 
-    address: IPv4Address | IPv6Address
-    user_agent: str
-    is_direct: bool
+    # Not a dataclass: the framework looks into those that it injects, and cannot read a choice of two classes.
+    __slots__ = ("address", "is_direct", "user_agent")
+
+    def __init__(self, *, address: IPv4Address | IPv6Address, user_agent: str, is_direct: bool) -> None:
+        self.address = address
+        self.user_agent = user_agent
+        self.is_direct = is_direct
 
     @property
     def network(self) -> NetworkPrefix:
