@@ -62,6 +62,7 @@ VERBS = frozenset(
             "Update",
             "Verify",
         ),
+        *("Begin", "Complete", "Delete", "Prove", "Receive", "Unlink"),
         *("Revoke", "Rewind", "Run", "Send", "Set", "Show", "Start", "Subscribe", "Train", "Watch"),
     }
 )

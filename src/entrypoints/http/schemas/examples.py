@@ -11,6 +11,7 @@ from entrypoints.http.schemas import auth, ml, system, trading
 from entrypoints.http.schemas.account_examples import ACCOUNT_EXAMPLES
 from entrypoints.http.schemas.factor_examples import FACTOR_EXAMPLES
 from entrypoints.http.schemas.phones import PHONE_EXAMPLES
+from entrypoints.http.schemas.provider_examples import PROVIDER_EXAMPLES
 from entrypoints.http.schemas.session_examples import SESSION_EXAMPLES
 from entrypoints.http.schemas.staff_examples import STAFF_EXAMPLES
 
@@ -125,6 +126,7 @@ EXAMPLES: Final[dict[type[msgspec.Struct], Any]] = {
     **ACCOUNT_EXAMPLES,
     **FACTOR_EXAMPLES,
     **PHONE_EXAMPLES,
+    **PROVIDER_EXAMPLES,
     **SESSION_EXAMPLES,
     **STAFF_EXAMPLES,
     auth.StreamTicketBody: {
