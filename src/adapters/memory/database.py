@@ -228,6 +228,7 @@ class MemoryDatabase:
             group=lambda row: row.value.user_id,
         )
     )
+    erased_accounts: Table[UserId, Kept[UserId]] = field(default_factory=lambda: Table("erased account", lambda row: row.value))
     proposals: Table[UUID, Proposal] = field(default_factory=lambda: Table("proposal", lambda row: row.id))
     phones: Table[UserId, Kept[Phone]] = field(default_factory=lambda: Table("phone", lambda row: row.value.user_id))
     phone_proofs: Table[PhoneProofId, Kept[PhoneProof]] = field(

@@ -46,6 +46,14 @@ class AccountClosed(AuditedEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountErased(AuditedEvent):
+    """Nothing of the person is left but this trail. ``by`` is who carried it out."""
+
+    type: ClassVar[str] = "auth.account_erased"
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountFrozen(AuditedEvent):
     type: ClassVar[str] = "auth.account_frozen"
     by: str
@@ -324,6 +332,7 @@ EVENTS: Final[tuple[type[DomainEvent], ...]] = (
     AddressChanged,
     PasswordChanged,
     AccountClosed,
+    AccountErased,
     AccountFrozen,
     AccountUnfrozen,
     TokenMailed,

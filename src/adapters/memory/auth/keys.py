@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from adapters.memory.auth.accounts import MemoryAccountRepository, MemoryOneTimeTokens
+from adapters.memory.auth.erasure import MemoryPersonalRecords
 from adapters.memory.auth.factors import MemoryBackupCodes, MemoryChallenges, MemoryTotpFactors, MemoryTrustedDevices
 from adapters.memory.auth.identities import MemoryIdentityRepository, MemoryOAuthFlowRepository
 from adapters.memory.auth.passkeys import MemoryPasskeys
@@ -96,6 +97,10 @@ class MemoryAuthUnit(MemoryUnit, AuthUnitOfWork, FactorUnitOfWork):
     @lazy
     def phones(self) -> MemoryPhoneRepository:
         return MemoryPhoneRepository(self)
+
+    @lazy
+    def personal_records(self) -> MemoryPersonalRecords:
+        return MemoryPersonalRecords(self)
 
     @lazy
     def passkeys(self) -> MemoryPasskeys:

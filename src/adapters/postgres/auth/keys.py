@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapters.postgres.auth.accounts import PostgresAccountRepository, PostgresOneTimeTokens
 from adapters.postgres.auth.data_keys import DataKeys
+from adapters.postgres.auth.erasure import PostgresPersonalRecords
 from adapters.postgres.auth.factors import PostgresBackupCodes, PostgresChallenges, PostgresTotpFactors, PostgresTrustedDevices
 from adapters.postgres.auth.identities import PostgresIdentityRepository, PostgresOAuthFlowRepository
 from adapters.postgres.auth.passkeys import PostgresPasskeys
@@ -127,6 +128,10 @@ class PostgresAuthUnit(PostgresUnit, AuthUnitOfWork):
     @cached_property
     def oauth_flows(self) -> PostgresOAuthFlowRepository:
         return PostgresOAuthFlowRepository(self)
+
+    @cached_property
+    def personal_records(self) -> PostgresPersonalRecords:
+        return PostgresPersonalRecords(self)
 
     @cached_property
     def sessions(self) -> PostgresSessionRepository:

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.postgres.auth.erasure import EMPTIED, ERASED
+from adapters.postgres.auth.keys import PostgresAuthUnits
+from adapters.postgres.connect import connected
+from tests.asvs import asvs
+from tests.integration.postgres.sealing import SEALER
+from tests.integration.postgres.server import TestDatabase
+from tradingcore.auth.errors import Unsealable
+from tradingcore.auth.events import EVENTS
+from tradingcore.kernel.codec import EventCodec
+from tradingcore.testing.auth.erasure import NAME, PersonalRecordsContract, Units, closed, somebody
+from tradingcore.testing.builders import an_actor
+from tradingcore.testing.fakes import SequentialIds
+
+KNOW_THE_ID = {"user_accounts", "api_keys", "events", "rights_changes", "outbox"}
+"""Tables that may go on naming the id, which means nobody any more."""
+
+
+@asvs("14.2.7")
+class TestPostgresPersonalRecords(PersonalRecordsContract):
+    @pytest.fixture
+    def units(self, worker_engine: AsyncEngine) -> PostgresAuthUnits:
+        return PostgresAuthUnits(worker_engine, EventCodec(EVENTS), SequentialIds(), SEALER)
+
+    @pytest.fixture
+    def units_of_users(self, api_engine: AsyncEngine) -> PostgresAuthUnits:
+        return PostgresAuthUnits(api_engine, EventCodec(EVENTS), SequentialIds(), SEALER)
+
+    async def test_no_table_holds_a_word_of_the_person(self, units: Units, database: TestDatabase) -> None:
+        person = await somebody(units)
+        async with connected(database.administrator) as connection:
+            ours = "select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname in ('public', 'audit')"
+            tables = [row["name"] for row in await connection.fetch(ours)]
+
+            async def holding(word: str) -> set[str]:
+                count = "select count(*) from {} as row where strpos(lower(row::text), lower($1)) > 0"
+                return {table.split(".")[1] for table in tables if await connection.fetchval(count.format(table), word)}
+
+            assert await holding(NAME) == {"sessions", "trusted_devices", "api_keys"}
+            sealed = await connection.fetchval("select email_sealed from user_accounts where id = $1", person.id)
+            await closed(units, person)
+            async with units(an_actor()) as unit:
+                await unit.personal_records.erase(person.id)
+            assert await holding(NAME) == set()
+            assert await holding(str(person.id)) <= KNOW_THE_ID
+        # A copy of before, in a backup say, has the sealed value; without the data key it is noise.
+        assert NAME.encode() not in sealed
+        with pytest.raises(Unsealable, match="has no data key"):
+            async with units(an_actor()) as unit:
+                await unit.data_keys.of(person.id)  # type: ignore[attr-defined]  # of this adapter's units alone
+
+    async def test_every_table_about_a_person_is_known(self, database: TestDatabase) -> None:
+        async with connected(database.administrator) as connection:
+            referring = await connection.fetch(
+                "select distinct conrelid::regclass::text as name from pg_constraint"
+                " where confrelid = 'public.user_accounts'::regclass"
+            )
+        assert {row["name"] for row in referring} == {table.name for table in (*ERASED, *EMPTIED)}
