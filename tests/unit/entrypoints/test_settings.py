@@ -211,3 +211,26 @@ def test_sender_of_mails_is_one_address() -> None:
 def test_public_address_has_no_slash_at_its_end() -> None:
     assert load(flags={"http": {"public_url": "https://app.example/"}}).values.public_url == "https://app.example"
     assert load(flags={"http": {"host": "::1", "port": 81}}).values.public_url == "http://[::1]:81"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["*", "https://*", "https://*.example.com", "null", "", "https://app.example/", "https://app.example/path", "app.example"],
+)
+def test_origins_are_named_exactly(origin: str) -> None:
+    assert "each origin is named exactly" in fault(flags={"http": {"allowed_origins": (origin,)}})
+
+
+def test_exact_origins_are_taken() -> None:
+    origins = ("https://app.example", "http://127.0.0.1:5173", "https://[::1]:8443")
+    assert load(flags={"http": {"allowed_origins": origins}}).values.http.allowed_origins == origins
+
+
+@pytest.mark.parametrize("hops", [-1, 9, 1000, "all", "*"])
+def test_there_is_no_way_to_trust_every_proxy(hops: Any) -> None:
+    assert fault(flags={"http": {"trusted_hops": hops}}).startswith("http.trusted_hops")
+
+
+def test_limits_are_counted_in_redis_or_nowhere_else() -> None:
+    assert "must be a redis:// address" in fault(flags={"limits": {"redis": "memcached://127.0.0.1"}})
+    assert load(flags={"limits": {"redis": "rediss://:secret@redis.example/0"}}).values.limits.processes == 1
