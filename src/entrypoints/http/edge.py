@@ -21,7 +21,7 @@ from entrypoints.http.peer import peer_from
 from entrypoints.http.problems import Problem, Refused, problem_headers, problem_of, refusal
 from entrypoints.http.stream.limits import CloseCode
 from entrypoints.http.trace import Call, call_from, remember_call
-from entrypoints.http.visits import TooManyRequests, Visit, remember_visit, visit_of
+from entrypoints.http.visits import LIMITED_PATHS, TooManyRequests, Visit, remember_visit, visit_of
 from tradingcore.kernel.ports import RateLimiter
 
 DEFAULT_HEADERS: Final[Mapping[bytes, bytes]] = {
@@ -42,9 +42,6 @@ EXPOSED_HEADERS: Final = b"etag, link, ratelimit, ratelimit-policy, retry-after,
 PREFLIGHT_SECONDS: Final = b"600"
 LARGEST_HEAD: Final = 16 * 1024
 """Bytes of path, query and headers."""
-
-LIMITED_PATHS: Final = "/api/"
-"""What is under it counts against the general limit; probes, metrics, pages and documents do not."""
 
 ENDLESS_PATHS: Final = frozenset({"/api/v1/events"})
 """Paths whose answer never ends, so that there is no such thing as its HEAD."""

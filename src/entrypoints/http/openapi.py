@@ -23,6 +23,7 @@ from litestar.routes import HTTPRoute
 from entrypoints.http.inputs import FromBody, FromQuery
 from entrypoints.http.problems import MEDIA_TYPE, Problem, status_of
 from entrypoints.http.schemas.examples import EVENT_STREAM, EXAMPLES, problem_example
+from entrypoints.http.visits import LIMITED_PATHS, TooManyRequests
 from tradingcore.auth.errors import CredentialRefused
 from tradingcore.kernel.errors import (
     InvalidInput,
@@ -36,6 +37,10 @@ from tradingcore.kernel.errors import (
 _JSON: Final = "application/json"
 _SCHEMAS: Final = "#/components/schemas/"
 _NOTES: Final = "openapi"
+_LIMIT_HEADERS: Final = {
+    "RateLimit": {"$ref": "#/components/headers/RateLimit"},
+    "RateLimit-Policy": {"$ref": "#/components/headers/RateLimitPolicy"},
+}
 _ALWAYS: Final[tuple[type[TradingCoreError], ...]] = (
     InvalidInput,
     Unauthenticated,
@@ -134,6 +139,8 @@ def openapi_document(app: Litestar, *, version: str) -> dict[str, Any]:
                 "RequestId": {"description": "the id that you sent or that was made", "schema": {"type": "string"}},
                 "Link": {"description": "RFC 8288: rel next and prev", "schema": {"type": "string"}},
                 "ETag": {"description": "send it back as If-None-Match", "schema": {"type": "string"}},
+                "RateLimit": {"description": "what is left of the limit, and for how many seconds", "schema": {"type": "string"}},
+                "RateLimitPolicy": {"description": "the limit, and its window in seconds", "schema": {"type": "string"}},
                 "RetryAfter": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 1}},
                 "WwwAuthenticate": {"description": "the scheme, and why a credential was refused", "schema": {"type": "string"}},
             },
@@ -186,6 +193,10 @@ class _Operation:
             (annotation,) = typing.get_args(annotation)
         self.answer = annotation if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct) else None
 
+    @property
+    def is_limited(self) -> bool:
+        return self.path.startswith(LIMITED_PATHS)
+
     def kinds(self) -> Iterator[type[msgspec.Struct]]:
         alternative = self.notes.alternative.kind if self.notes.alternative else None
         yield from (kind for kind in (self.query, self.body, self.answer, alternative) if kind is not None)
@@ -229,6 +240,8 @@ class _Operation:
 
     def _successes(self) -> dict[str, Any]:
         headers = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
+        if self.is_limited:
+            headers |= _LIMIT_HEADERS
         if self.answer is not None and "page" in self.answer.__struct_fields__:
             headers["Link"] = {"$ref": "#/components/headers/Link"}
         if self.notes.is_cacheable:
@@ -253,6 +266,8 @@ class _Operation:
         for error in raised:
             if error.code not in codes[status_of(error)]:
                 codes[status_of(error)].append(error.code)
+        if self.is_limited:
+            codes[HTTPStatus.TOO_MANY_REQUESTS].append(TooManyRequests.code)
         if self.body is not None:
             codes[HTTPStatus.BAD_REQUEST].append("malformed_json")
             codes[HTTPStatus.UNSUPPORTED_MEDIA_TYPE].append("unsupported_media_type")
@@ -274,6 +289,8 @@ def _content(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 def _problem(status: HTTPStatus, codes: list[str]) -> dict[str, Any]:
     headers = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
+    if status is HTTPStatus.TOO_MANY_REQUESTS:
+        headers |= _LIMIT_HEADERS
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):

@@ -13,6 +13,9 @@ from tradingcore.kernel.errors import TooManyAttempts
 from tradingcore.kernel.limits import RateState
 from tradingcore.kernel.ports import RateLimiter
 
+LIMITED_PATHS: Final = "/api/"
+"""What is under it counts against the general limit; probes, metrics, pages and documents do not."""
+
 _STATE_KEY: Final = "tradingcore_visit"
 
 
