@@ -11,6 +11,7 @@ from entrypoints.cli.exits import CommandFailed, Exit
 from tradingcore.auth.model.account import AccountKind, AccountStatus, Profile, UserAccount
 from tradingcore.auth.model.email_address import EmailAddress
 from tradingcore.auth.queries import UserFilter
+from tradingcore.auth.use_cases.close_account import EraseAccountCommand
 from tradingcore.auth.use_cases.create_user import CreateUserCommand
 from tradingcore.auth.use_cases.manage_users import (
     EndUserSessionsCommand,
@@ -201,6 +202,23 @@ async def reset_factors(session: Session, user_id: UUID, yes: bool) -> None:
         session.document({"id": str(user_id), "factors": []})
     else:
         click.echo(f"{user_id} has no second factor any more")
+
+
+@users.command()
+@click.argument("user_id", type=click.UUID)
+@click.option("--yes", is_flag=True, help="Really erase it, for good.")
+@command_body
+async def erase(session: Session, user_id: UUID, yes: bool) -> None:
+    """Close an account and erase what is kept of its person. The audit trail keeps an id that means nobody any more."""
+    from entrypoints.cli.operator import operator
+
+    session.confirm_destruction(is_confirmed=yes, what=f"this closes account {user_id} and erases its person for good")
+    async with operator(session) as (container, actor):
+        is_first = await container.erase_account()(actor, EraseAccountCommand(user_id=UserId(user_id)))
+    if session.is_json:
+        session.document({"id": str(user_id), "erased_now": is_first})
+    else:
+        click.echo(f"{user_id} {'is' if is_first else 'was already'} erased")
 
 
 def _row(account: UserAccount) -> dict[str, Any]:

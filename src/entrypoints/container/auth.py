@@ -13,7 +13,8 @@ from tradingcore.auth.use_cases.change_address import (
     UndoAddressChange,
 )
 from tradingcore.auth.use_cases.change_password import ChangePassword
-from tradingcore.auth.use_cases.close_account import CloseAccount
+from tradingcore.auth.use_cases.close_account import CloseAccount, EraseAccount
+from tradingcore.auth.use_cases.export_own_data import ExportOwnData
 from tradingcore.auth.use_cases.get_account import GetAccount
 from tradingcore.auth.use_cases.list_security_events import ListSecurityEvents
 from tradingcore.auth.use_cases.mailing import Mailer
@@ -151,6 +152,10 @@ class AuthUseCases(Ports):
     get_account = providers.Factory(GetAccount, observer=Ports.observer, uow=Ports.auth_uow)
     update_profile = providers.Factory(UpdateProfile, observer=Ports.observer, uow=Ports.auth_uow)
     close_account = providers.Factory(CloseAccount, observer=Ports.observer, uow=Ports.auth_uow, mailer=mailer, clock=Ports.clock)
+    erase_account = providers.Factory(EraseAccount, observer=Ports.observer, uow=Ports.auth_uow, mailer=mailer, clock=Ports.clock)
+    export_own_data = providers.Factory(
+        ExportOwnData, observer=Ports.observer, uow=Ports.auth_uow, trail=Ports.audit_trail, clock=Ports.clock
+    )
     list_security_events = providers.Factory(ListSecurityEvents, observer=Ports.observer, trail=Ports.audit_trail)
 
     key_environment = providers.Callable(lambda name: "live" if name == "production" else "dev", Ports.environment)

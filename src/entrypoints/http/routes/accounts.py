@@ -12,6 +12,7 @@ from entrypoints.http.openapi import described
 from entrypoints.http.pages import PageQuery, Paging
 from entrypoints.http.problems import PreconditionFailed, PreconditionRequired
 from entrypoints.http.rendering.accounts import account_body, security_event_body
+from entrypoints.http.rendering.own_data import own_data_body
 from entrypoints.http.schemas.accounts import (
     AcceptedBody,
     AccountBody,
@@ -20,6 +21,7 @@ from entrypoints.http.schemas.accounts import (
     ProfileChange,
     SecurityEventPage,
 )
+from entrypoints.http.schemas.own_data import OwnDataBody
 from tradingcore.auth.errors import AccountNotFound, Overloaded, PasswordRefused, PasswordWrong
 from tradingcore.auth.use_cases.change_address import (
     RequestAddressChange,
@@ -27,6 +29,7 @@ from tradingcore.auth.use_cases.change_address import (
 )
 from tradingcore.auth.use_cases.change_password import ChangePassword
 from tradingcore.auth.use_cases.close_account import CloseAccount, CloseAccountCommand
+from tradingcore.auth.use_cases.export_own_data import ExportOwnData, ExportOwnDataCommand
 from tradingcore.auth.use_cases.get_account import GetAccount, GetAccountCommand
 from tradingcore.auth.use_cases.list_security_events import ListSecurityEvents, ListSecurityEventsCommand
 from tradingcore.auth.use_cases.update_profile import UpdateProfile
@@ -81,6 +84,21 @@ async def update_profile_handler(
 )
 async def close_account_handler(actor: NamedDependency[Actor], close_account: NamedDependency[CloseAccount]) -> None:
     await close_account(actor, CloseAccountCommand())
+
+
+@get(
+    "/export",
+    operation_id="exportOwnData",
+    summary="Everything that is kept of you",
+    description="Needs a recent sign-in. Save it as a file: it is not kept here.",
+    opt=described(raises=(AccountNotFound, StepUpRequired)),
+)
+async def export_own_data_handler(
+    actor: NamedDependency[Actor], export_own_data: NamedDependency[ExportOwnData]
+) -> Response[OwnDataBody]:
+    data = await export_own_data(actor, ExportOwnDataCommand())
+    name = f"tradingcore-export-{data.exported_at:%Y-%m-%d}.json"
+    return Response(own_data_body(data, actor), headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 @post(
@@ -142,6 +160,7 @@ ROUTES = Router(
         get_account_handler,
         update_profile_handler,
         close_account_handler,
+        export_own_data_handler,
         change_password_handler,
         request_address_change_handler,
         list_security_events_handler,

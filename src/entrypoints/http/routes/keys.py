@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from litestar import Router, delete, get, post
@@ -9,10 +8,10 @@ from litestar.params import FromPath
 
 from entrypoints.http.inputs import FromBody
 from entrypoints.http.openapi import described
-from entrypoints.http.schemas.keys import ApiKeyBody, ApiKeyList, ApiKeyRequest, CreatedApiKeyBody
+from entrypoints.http.rendering.keys import key_body, key_fields
+from entrypoints.http.schemas.keys import ApiKeyList, ApiKeyRequest, CreatedApiKeyBody
 from tradingcore.auth.errors import ApiKeyNotFound
 from tradingcore.auth.ids import ApiKeyId
-from tradingcore.auth.model.api_key import ApiKey
 from tradingcore.auth.use_cases.manage_api_keys import (
     CreateOwnApiKey,
     ListOwnApiKeys,
@@ -22,12 +21,11 @@ from tradingcore.auth.use_cases.manage_api_keys import (
 )
 from tradingcore.kernel.authz import Actor
 from tradingcore.kernel.errors import RuleViolation, StepUpRequired
-from tradingcore.processes.wire import rfc3339
 
 
 @get("", operation_id="listApiKeys", summary="Your API keys, newest first")
 async def list_keys_handler(actor: NamedDependency[Actor], list_own_api_keys: NamedDependency[ListOwnApiKeys]) -> ApiKeyList:
-    return ApiKeyList(data=[ApiKeyBody(**_fields(key)) for key in await list_own_api_keys(actor, ListOwnApiKeysCommand())])
+    return ApiKeyList(data=[key_body(key) for key in await list_own_api_keys(actor, ListOwnApiKeysCommand())])
 
 
 @post(
@@ -44,7 +42,7 @@ async def create_key_handler(
     create_own_api_key: NamedDependency[CreateOwnApiKey],
 ) -> CreatedApiKeyBody:
     created = await create_own_api_key(actor, content.command())
-    return CreatedApiKeyBody(**_fields(created.key), token=created.token)
+    return CreatedApiKeyBody(**key_fields(created.key), token=created.token)
 
 
 @delete("/{key_id:uuid}", operation_id="revokeApiKey", summary="End an API key at once", opt=described(raises=(ApiKeyNotFound,)))
@@ -52,19 +50,6 @@ async def revoke_key_handler(
     key_id: FromPath[UUID], actor: NamedDependency[Actor], revoke_own_api_key: NamedDependency[RevokeOwnApiKey]
 ) -> None:
     await revoke_own_api_key(actor, RevokeApiKeyCommand(key_id=ApiKeyId(key_id)))
-
-
-def _fields(key: ApiKey) -> dict[str, Any]:
-    return {
-        "id": str(key.id),
-        "name": key.name,
-        "scopes": None if key.scopes is None else sorted(key.scopes),
-        "networks": list(key.networks),
-        "created_at": rfc3339(key.created_at),
-        "expires_at": rfc3339(key.expires_at),
-        "revoked_at": None if key.revoked_at is None else rfc3339(key.revoked_at),
-        "last_used_at": None if key.last_used_at is None else rfc3339(key.last_used_at),
-    }
 
 
 ROUTES = Router("/account/keys", route_handlers=[list_keys_handler, create_key_handler, revoke_key_handler], tags=["account"])

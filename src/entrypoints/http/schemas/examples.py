@@ -10,6 +10,7 @@ import msgspec
 from entrypoints.http.schemas import auth, ml, system, trading
 from entrypoints.http.schemas.account_examples import ACCOUNT_EXAMPLES
 from entrypoints.http.schemas.factor_examples import FACTOR_EXAMPLES
+from entrypoints.http.schemas.own_data import OWN_DATA_EXAMPLES
 from entrypoints.http.schemas.phones import PHONE_EXAMPLES
 from entrypoints.http.schemas.provider_examples import PROVIDER_EXAMPLES
 from entrypoints.http.schemas.session_examples import SESSION_EXAMPLES
@@ -125,6 +126,7 @@ _FOLD: Final[dict[str, Any]] = {
 EXAMPLES: Final[dict[type[msgspec.Struct], Any]] = {
     **ACCOUNT_EXAMPLES,
     **FACTOR_EXAMPLES,
+    **OWN_DATA_EXAMPLES,
     **PHONE_EXAMPLES,
     **PROVIDER_EXAMPLES,
     **SESSION_EXAMPLES,
