@@ -11,7 +11,7 @@ import structlog
 
 from entrypoints.container import Container
 from entrypoints.relay import Relay
-from tradingcore.auth.use_cases.forget_oauth_flows import ForgetOAuthFlowsCommand
+from tradingcore.auth.use_cases.forget_provider_flows import ForgetProviderFlowsCommand
 from tradingcore.kernel.authz import Actor
 from tradingcore.kernel.errors import StaleVersion, TradingCoreError, Unavailable
 from tradingcore.kernel.market import SeriesKey
@@ -75,7 +75,7 @@ class Worker:
         await self._container.stream_log().trim()
         await self._container.outbox().forget_handled(older_than=REMEMBER_HANDLED)
         actor = Actor.system(self._container.ids().new_trace_id(), name="worker")
-        await self._container.forget_oauth_flows()(actor, ForgetOAuthFlowsCommand())
+        await self._container.forget_provider_flows()(actor, ForgetProviderFlowsCommand())
 
     async def _watch(self) -> None:
         if self._watched:

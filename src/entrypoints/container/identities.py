@@ -12,7 +12,7 @@ from tradingcore.auth.use_cases.begin_provider import BeginProviderLink, BeginPr
 from tradingcore.auth.use_cases.complete_provider_sign_in import CompleteProviderSignIn
 from tradingcore.auth.use_cases.confirm_provider_link import ConfirmProviderLink, MailProviderLink, ProveProviderLink
 from tradingcore.auth.use_cases.delete_provider_data import DeleteProviderData, ShowProviderDataDeletion
-from tradingcore.auth.use_cases.forget_oauth_flows import ForgetOAuthFlows
+from tradingcore.auth.use_cases.forget_provider_flows import ForgetProviderFlows
 from tradingcore.auth.use_cases.identity_linking import IdentityLinks
 from tradingcore.auth.use_cases.list_identities import ListIdentities
 from tradingcore.auth.use_cases.list_providers import ListProviders
@@ -99,4 +99,4 @@ class IdentityUseCases(SessionUseCases):
         clock=Ports.clock,
     )
     show_provider_data_deletion = providers.Factory(ShowProviderDataDeletion, observer=Ports.observer, requests=deletion_requests)
-    forget_oauth_flows = providers.Factory(ForgetOAuthFlows, observer=Ports.observer, uow=Ports.auth_uow, clock=Ports.clock)
+    forget_provider_flows = providers.Factory(ForgetProviderFlows, observer=Ports.observer, uow=Ports.auth_uow, clock=Ports.clock)

@@ -8,6 +8,11 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
+from adapters.oauth.apple import AppleIdentityProvider
+from adapters.oauth.facebook import FacebookIdentityProvider
+from adapters.oauth.github import GitHubIdentityProvider
+from adapters.oauth.openid import OpenIdIdentityProvider
+from adapters.oauth.x import XIdentityProvider
 from tests.asvs import asvs
 from tests.integration.oauth.fake_provider import CLIENT_SECRET, Person, Reply, ec_key, rsa_key, sign_with
 from tests.integration.oauth.kits import OPENID, PROVIDERS, Kit
@@ -19,6 +24,15 @@ from tradingcore.auth.ports.identities import IdentityProvider
 from tradingcore.kernel.errors import Unavailable
 from tradingcore.testing.auth.identity_providers import Approve, IdentityProviderContract
 
+ADAPTERS = {
+    Provider.GOOGLE: OpenIdIdentityProvider,
+    Provider.APPLE: AppleIdentityProvider,
+    Provider.FACEBOOK: FacebookIdentityProvider,
+    Provider.X: XIdentityProvider,
+    Provider.GITHUB: GitHubIdentityProvider,
+    Provider.LOCAL: OpenIdIdentityProvider,
+}
+
 
 class TestOAuthProviders(IdentityProviderContract):
     @pytest.fixture(params=[*PROVIDERS, Provider.LOCAL])
@@ -27,6 +41,7 @@ class TestOAuthProviders(IdentityProviderContract):
 
     @pytest.fixture
     def provider(self, kit: Kit) -> IdentityProvider:
+        assert type(kit.adapter) is ADAPTERS[kit.provider]
         return kit.adapter
 
     @pytest.fixture

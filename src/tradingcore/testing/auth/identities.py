@@ -15,7 +15,7 @@ from tradingcore.auth.model.account import UserAccount
 from tradingcore.auth.model.identity import EmailTrust, Identity, Provider
 from tradingcore.auth.model.oauth_flow import FlowPurpose, FlowStage, OAuthFlow
 from tradingcore.auth.ports.accounts import AccountRepository
-from tradingcore.auth.ports.identities import IdentityLookup, IdentityRepository, OAuthFlowRepository
+from tradingcore.auth.ports.identities import IdentityLookup, IdentityUnitOfWork
 from tradingcore.kernel.authz import Actor, TraceId
 from tradingcore.kernel.errors import Conflict, PermissionDenied, StaleVersion, TradingCoreError
 from tradingcore.kernel.ports import UnitOfWorkFactory
@@ -26,17 +26,11 @@ from tradingcore.testing.unit_of_work import AT_A_TIME, Abandoned, outcomes
 NOBODY = Actor.anonymous(TraceId("0" * 32))
 
 
-class IdentityStorage(Protocol):
+class IdentityStorage(IdentityUnitOfWork, Protocol):
     """What the suites need of a unit of work."""
 
     @property
     def accounts(self) -> AccountRepository: ...
-
-    @property
-    def identities(self) -> IdentityRepository: ...
-
-    @property
-    def oauth_flows(self) -> OAuthFlowRepository: ...
 
 
 Units = UnitOfWorkFactory[IdentityStorage]
@@ -78,7 +72,13 @@ def hash_of(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-class IdentityFixtures:
+async def stored_account(units: Units) -> UserAccount:
+    async with units(an_actor()) as unit:
+        return await unit.accounts.save(an_account())
+
+
+@pytest.mark.asyncio
+class IdentityUnitOfWorkContract:
     """Fixtures: ``units`` (of the platform) and ``units_of_users``, on one empty store."""
 
     @pytest.fixture
@@ -90,14 +90,25 @@ class IdentityFixtures:
         """The same as ``units`` unless users come in through another door, as a database role of their own."""
         return units
 
+    async def test_unit_commits_whole_or_not_at_all(self, units: Units, units_of_users: Units) -> None:
+        account = await stored_account(units)
+        flow = a_flow(purpose=FlowPurpose.LINK, user_id=account.id)
 
-async def stored_account(units: Units) -> UserAccount:
-    async with units(an_actor()) as unit:
-        return await unit.accounts.save(an_account())
+        async def link_and_fail() -> None:
+            async with units_of_users(the_owner_of(account)) as unit:
+                await unit.oauth_flows.add(flow)
+                await unit.identities.save(an_identity(account))
+                raise Abandoned
+
+        with pytest.raises(Abandoned):
+            await link_and_fail()
+        async with units_of_users(the_owner_of(account)) as unit:
+            assert await unit.identities.list_of(account.id) == []
+            assert await unit.oauth_flows.find(flow.key_hash, flow.stage, browser_hash=flow.browser_hash, at=MONDAY) is None
 
 
 @pytest.mark.asyncio
-class IdentityRepositoryContract(IdentityFixtures):
+class IdentityRepositoryContract(IdentityUnitOfWorkContract):
     async def test_identity_round_trip(self, units: Units, units_of_users: Units) -> None:
         account = await stored_account(units)
         full = an_identity(account)
@@ -110,19 +121,6 @@ class IdentityRepositoryContract(IdentityFixtures):
             assert await unit.identities.get(full.id) == replace(full, version=1)
         async with units_of_users(the_owner_of(account)) as unit:
             assert await unit.identities.list_of(account.id) == [replace(full, version=1), replace(bare, version=1)]
-
-    async def test_exception_rolls_back(self, units: Units, units_of_users: Units) -> None:
-        account = await stored_account(units)
-
-        async def link_and_fail() -> None:
-            async with units_of_users(the_owner_of(account)) as unit:
-                await unit.identities.save(an_identity(account))
-                raise Abandoned
-
-        with pytest.raises(Abandoned):
-            await link_and_fail()
-        async with units_of_users(the_owner_of(account)) as unit:
-            assert await unit.identities.list_of(account.id) == []
 
     async def test_another_users_identity_does_not_exist(self, units: Units, units_of_users: Units) -> None:
         mine, theirs = await stored_account(units), await stored_account(units)
@@ -187,7 +185,7 @@ class IdentityRepositoryContract(IdentityFixtures):
 
 
 @pytest.mark.asyncio
-class IdentityLookupContract(IdentityFixtures):
+class IdentityLookupContract(IdentityUnitOfWorkContract):
     """Fixtures besides: ``lookup`` on the same store."""
 
     @pytest.fixture
@@ -207,7 +205,7 @@ class IdentityLookupContract(IdentityFixtures):
 
 
 @pytest.mark.asyncio
-class OAuthFlowRepositoryContract(IdentityFixtures):
+class OAuthFlowRepositoryContract(IdentityUnitOfWorkContract):
     async def asked(self, units: Units, actor: Actor = NOBODY, **overrides: Any) -> OAuthFlow:
         flow = a_flow(**overrides)
         async with units(actor) as unit:

@@ -35,7 +35,7 @@ from tradingcore.auth.use_cases.complete_provider_sign_in import (
 )
 from tradingcore.auth.use_cases.confirm_provider_link import ConfirmProviderLink, MailProviderLink, ProveProviderLink
 from tradingcore.auth.use_cases.delete_provider_data import DeleteProviderData, ShowProviderDataDeletion
-from tradingcore.auth.use_cases.forget_oauth_flows import ForgetOAuthFlows
+from tradingcore.auth.use_cases.forget_provider_flows import ForgetProviderFlows
 from tradingcore.auth.use_cases.identity_linking import IdentityLinks
 from tradingcore.auth.use_cases.list_identities import ListIdentities
 from tradingcore.auth.use_cases.provider_flows import BegunFlow, ProviderFlows
@@ -141,7 +141,7 @@ class ProviderWorld(AccountsWorld):
         deletions = {Provider.FACEBOOK: self.deletions}
         self.delete_data = DeleteProviderData(uow=self.uow, requests=deletions, identities=found, clock=self.clock)
         self.show_deletion = ShowProviderDataDeletion(requests=deletions)
-        self.forget_flows = ForgetOAuthFlows(uow=self.uow, clock=self.clock)
+        self.forget_flows = ForgetProviderFlows(uow=self.uow, clock=self.clock)
 
     async def begun(self, provider: Provider = Provider.GOOGLE) -> BegunFlow:
         return await self.begin_sign_in(self.nobody(), BeginProviderSignInCommand(provider=provider))

@@ -19,7 +19,7 @@ from tradingcore.auth.model.opaque_token import opaque_token
 from tradingcore.auth.model.session import AuthMethod
 from tradingcore.auth.policies.linking import LocalState
 from tradingcore.auth.use_cases.begin_provider import BeginProviderSignInCommand
-from tradingcore.auth.use_cases.forget_oauth_flows import ForgetOAuthFlowsCommand
+from tradingcore.auth.use_cases.forget_provider_flows import ForgetProviderFlowsCommand
 from tradingcore.auth.use_cases.provider_flows import PendingLink
 from tradingcore.auth.use_cases.receive_provider_answer import ReceiveProviderAnswerCommand
 from tradingcore.auth.use_cases.session_opening import FactorRequired, OpenedSession
@@ -259,7 +259,7 @@ async def test_flow_ends_after_ten_minutes(world: ProviderWorld) -> None:
     world.wait(FLOW_LIFETIME)
     with pytest.raises(ProviderFlowUnknown):
         await world.completed(handle, begun.browser)
-    assert await world.forget_flows(an_actor(), ForgetOAuthFlowsCommand()) == 1
+    assert await world.forget_flows(an_actor(), ForgetProviderFlowsCommand()) == 1
 
 
 @pytest.mark.parametrize("handle", ["", "x", "v1.AAAA", "../", "é", "0." + "A" * 4000])

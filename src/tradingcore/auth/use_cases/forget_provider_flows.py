@@ -10,18 +10,18 @@ from tradingcore.kernel.use_case import UseCase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForgetOAuthFlowsCommand:
+class ForgetProviderFlowsCommand:
     pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForgetOAuthFlows(UseCase[ForgetOAuthFlowsCommand, int]):
+class ForgetProviderFlows(UseCase[ForgetProviderFlowsCommand, int]):
     """Delete the sign-ins at providers that nobody finished, and return how many those were."""
 
     permission: ClassVar[Permission] = Permission.SYSTEM
     uow: UnitOfWorkFactory[IdentityUnitOfWork]
     clock: Clock
 
-    async def handle(self, actor: Actor, command: ForgetOAuthFlowsCommand) -> int:
+    async def handle(self, actor: Actor, command: ForgetProviderFlowsCommand) -> int:
         async with self.uow(actor) as unit:
             return await unit.oauth_flows.forget_expired(at=self.clock.now())
