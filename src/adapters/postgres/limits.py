@@ -3,11 +3,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.postgres.engine import fetch
+from adapters.postgres.engine import driver_of, transaction
+from adapters.postgres.unit import NOBODY
 from tradingcore.kernel.errors import TooManyAttempts
 from tradingcore.kernel.limits import AttemptKey, Excess, Reservation, retry_after
 from tradingcore.kernel.ports import AttemptLimiter
@@ -18,7 +19,7 @@ _RELEASE: Final = "select public.throttle_release(cast($1 as json), cast($2 as b
 
 
 class PostgresAttemptLimiter(AttemptLimiter):
-    """Attempts in an unlogged table: a crash of the server forgets them. Each call is one statement and its own transaction.
+    """Attempts in an unlogged table: a crash of the server forgets them. Each call is a transaction of its own.
 
     The role of ``engine`` is ``tc_api`` or ``tc_worker``. Times are the server's.
     """
@@ -27,7 +28,7 @@ class PostgresAttemptLimiter(AttemptLimiter):
         self._engine = engine
 
     async def reserve(self, keys: Sequence[AttemptKey]) -> Reservation:
-        ((reservation, is_challenged, wait),) = await fetch(self._engine, _RESERVE, _as_json(keys))
+        ((reservation, is_challenged, wait),) = await self._call(_RESERVE, _as_json(keys))
         if wait is not None:
             raise TooManyAttempts(
                 "too many attempts: wait before the next one", retry_after_seconds=retry_after([wait * _MICROSECOND])
@@ -35,10 +36,15 @@ class PostgresAttemptLimiter(AttemptLimiter):
         return Reservation(id=str(reservation), keys=tuple(keys), needs_challenge=is_challenged)
 
     async def refund(self, reservation: Reservation) -> None:
-        await fetch(self._engine, _RELEASE, _as_json(reservation.keys), int(reservation.id))
+        await self._call(_RELEASE, _as_json(reservation.keys), int(reservation.id))
 
     async def clear(self, keys: Sequence[AttemptKey]) -> None:
-        await fetch(self._engine, _RELEASE, _as_json(keys), None)
+        await self._call(_RELEASE, _as_json(keys), None)
+
+    async def _call(self, statement: str, *values: Any) -> Sequence[Any]:
+        async with transaction(self._engine, NOBODY) as connection:
+            rows: Sequence[Any] = await driver_of(connection).fetch(statement, *values)
+            return rows
 
 
 def _as_json(keys: Sequence[AttemptKey]) -> str:
