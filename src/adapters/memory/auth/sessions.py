@@ -57,7 +57,15 @@ class MemorySessionRepository(Stored[SessionId, Session], SessionRepository):
                 self._tokens.save(replace(row, value=replace(row.value, revoked_at=at)))
 
     async def rotate(
-        self, used: bytes, successor: RefreshToken, *, sealed: bytes, network: bytes, at: datetime, grace: timedelta
+        self,
+        used: bytes,
+        successor: RefreshToken,
+        *,
+        sealed: bytes,
+        network: bytes,
+        device_label: str,
+        at: datetime,
+        grace: timedelta,
     ) -> Rotation | None:
         row = self._tokens.find(used)
         session = None if row is None else self._staged.find(row.value.token.session_id)
@@ -67,7 +75,7 @@ class MemorySessionRepository(Stored[SessionId, Session], SessionRepository):
         if known.is_live(at):
             self._tokens.save(replace(row, value=replace(known, used_at=at, sealed_successor=sealed)))
             self._tokens.save(Kept(value=IssuedRefreshToken(successor)))
-            return Rotation(session=await super().save(session.slid(network=network, at=at)))
+            return Rotation(session=await super().save(session.slid(network=network, device_label=device_label, at=at)))
         if known.used_at is None or known.used_at < at - grace or known.revoked_at is not None:
             return None
         return Rotation(session=session, sealed_successor=known.sealed_successor)

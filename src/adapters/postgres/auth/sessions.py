@@ -76,7 +76,15 @@ class PostgresSessionRepository(SessionRepository):
         return saved
 
     async def rotate(
-        self, used: bytes, successor: RefreshToken, *, sealed: bytes, network: bytes, at: datetime, grace: timedelta
+        self,
+        used: bytes,
+        successor: RefreshToken,
+        *,
+        sealed: bytes,
+        network: bytes,
+        device_label: str,
+        at: datetime,
+        grace: timedelta,
     ) -> Rotation | None:
         connection = self._unit.connection
         mine = select(refresh_tokens.c.session_id).where(refresh_tokens.c.token_hash == used).scalar_subquery()
@@ -88,7 +96,7 @@ class PostgresSessionRepository(SessionRepository):
         taken = await connection.execute(_use(used, sealed, at))
         if taken.rowcount == 1:
             await connection.execute(insert(refresh_tokens), refresh_token_to_row(successor))
-            slid = session.slid(network=network, at=at)
+            slid = session.slid(network=network, device_label=device_label, at=at)
             saved = await self._unit.save(sessions, slid, session_to_row(slid), what=f"session {session.id}")
             return Rotation(session=saved)
         repeated = select(refresh_tokens.c.successor_sealed).where(

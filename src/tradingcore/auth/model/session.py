@@ -49,7 +49,7 @@ class EndReason(StrEnum):
 class Session(Aggregate):
     """``expires_at`` slides with every refresh and never passes ``absolute_at``.
 
-    ``network`` is a keyed hash of the prefix from which the session was last refreshed.
+    ``network`` is a keyed hash of the prefix, ``device_label`` the name of the device, from which it was opened or last refreshed.
     """
 
     id: SessionId
@@ -94,10 +94,10 @@ class Session(Aggregate):
             network=network,
         )
 
-    def slid(self, *, network: bytes, at: datetime) -> Session:
-        """What a refresh from ``network`` makes of it."""
+    def slid(self, *, network: bytes, device_label: str, at: datetime) -> Session:
+        """What a refresh makes of it."""
         expires_at = min(at + REFRESH_LIFETIME, self.absolute_at)
-        return replace(self, last_seen_at=at, expires_at=expires_at, network=network)
+        return replace(self, last_seen_at=at, expires_at=expires_at, network=network, device_label=device_label)
 
     def renewed(self, *, methods: tuple[AuthMethod, ...], assurance: Assurance, at: datetime) -> Session:
         """Its owner has just proven again to be the owner; what was proven before is not lost."""

@@ -49,7 +49,15 @@ class SessionRepository(Protocol):
 
     @abstractmethod
     async def rotate(
-        self, used: bytes, successor: RefreshToken, *, sealed: bytes, network: bytes, at: datetime, grace: timedelta
+        self,
+        used: bytes,
+        successor: RefreshToken,
+        *,
+        sealed: bytes,
+        network: bytes,
+        device_label: str,
+        at: datetime,
+        grace: timedelta,
     ) -> Rotation | None:
         """Use up the live token with the hash ``used`` and store its ``successor``, as one compare-and-set.
 

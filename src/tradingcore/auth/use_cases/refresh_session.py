@@ -84,6 +84,7 @@ class RefreshSession(UseCase[RefreshSessionCommand, OpenedSession]):
                 refresh_token_of(found, successor, at=now, expires_at=expires_at),
                 sealed=seal_successor(used, successor),
                 network=network,
+                device_label=caller.device_label,
                 at=now,
                 grace=REFRESH_GRACE,
             )

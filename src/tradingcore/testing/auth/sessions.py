@@ -99,6 +99,7 @@ async def rotated(units: Units, actor: Actor, session: Session, used: bytes, suc
             a_refresh_token(session, successor, issued_at=at, expires_at=at + REFRESH_LIFETIME),
             sealed=seal_successor(used, successor),
             network=overrides.pop("network", HOME),
+            device_label=overrides.pop("device_label", "Firefox on Linux"),
             at=at,
             grace=REFRESH_GRACE,
         )
@@ -161,12 +162,14 @@ class SessionUnitOfWorkContract(UnitOfWorkContract[SessionStorage]):
     async def test_a_live_token_is_rotated_and_the_session_slides(self, units: Units, units_of_users: Units) -> None:
         account, session, secret = await opened(units)
         owner, at = the_owner_of(account), MONDAY + HOUR
-        rotation = await rotated(units_of_users, owner, session, secret, a_secret(), at=at, network=CAFE)
+        rotation = await rotated(
+            units_of_users, owner, session, secret, a_secret(), at=at, network=CAFE, device_label="Safari on iPhone"
+        )
         assert rotation is not None
         assert rotation.sealed_successor is None
         async with units_of_users(owner) as unit:
             assert await unit.sessions.get(session.id) == rotation.session
-        slid = session.slid(network=CAFE, at=at)
+        slid = session.slid(network=CAFE, device_label="Safari on iPhone", at=at)
         assert replace(rotation.session, version=session.version) == slid
         assert slid.expires_at == at + REFRESH_LIFETIME
 

@@ -18,6 +18,7 @@ from tradingcore.auth.model.caller import Caller
 from tradingcore.auth.model.challenge import FactorKind
 from tradingcore.auth.model.totp import SECRET_BYTES, TotpFactor, code_of_step, step_at
 from tradingcore.auth.policies.second_factor import FactorPolicy
+from tradingcore.auth.ports.tokens import AccessTokens
 from tradingcore.auth.use_cases.authenticate import (
     AuthenticateBearer,
     AuthenticateBearerCommand,
@@ -51,12 +52,12 @@ _RING = SigningRing.fresh()
 
 
 class SignInWorld(AccountsWorld):
-    def __init__(self) -> None:
+    def __init__(self, *, access_tokens: AccessTokens | None = None) -> None:
         super().__init__()
         ids, secrets = SequentialIds(1 << 41), FakeSecrets("sessions")
         self.sessions = MemorySessionLookup(self.database)
         self.blind = AesGcmSealer(fixed_ring(), index_key=b"i" * 32)
-        self.tokens = JoserfcAccessTokens(lambda: _RING, issuer="test", audience="test")
+        self.tokens = access_tokens or JoserfcAccessTokens(lambda: _RING, issuer="test", audience="test")
         counted: dict[str, Any] = {"attempts": self.attempts, "limits": self.limits}
         self.factors = SecondFactors(
             lookup=MemoryFactorLookup(self.database),
