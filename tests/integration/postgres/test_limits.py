@@ -48,6 +48,7 @@ async def test_nobody_sees_a_counter_without_its_key(database: TestDatabase, api
     await limiter.reserve([mine])
     await limiter.reserve([other])
     async with connected(database.address(DatabaseRole.API)) as connection:
+        await connection.execute("set default_transaction_read_only = off")
         assert await connection.fetch("select * from public.throttle_counters") == []
         assert await connection.execute("update public.throttle_counters set hits = '{}'") == "UPDATE 0"
         assert await connection.execute("delete from public.throttle_counters") == "DELETE 0"
