@@ -1,17 +1,25 @@
 from __future__ import annotations
 
+import io
+import json
+import shutil
+from pathlib import Path
+
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.auth.erasure import EMPTIED, ERASED
 from adapters.postgres.auth.keys import PostgresAuthUnits
 from adapters.postgres.connect import connected
+from entrypoints.cli import app
+from entrypoints.cli.exits import Exit
 from tests.asvs import asvs
 from tests.integration.postgres.sealing import SEALER
 from tests.integration.postgres.server import TestDatabase
 from tradingcore.auth.errors import Unsealable
 from tradingcore.auth.events import EVENTS
 from tradingcore.kernel.codec import EventCodec
+from tradingcore.testing.auth.builders import PASSWORD
 from tradingcore.testing.auth.erasure import NAME, PersonalRecordsContract, Units, closed, somebody
 from tradingcore.testing.builders import an_actor
 from tradingcore.testing.fakes import SequentialIds
@@ -60,3 +68,26 @@ class TestPostgresPersonalRecords(PersonalRecordsContract):
                 " where confrelid = 'public.user_accounts'::regclass"
             )
         assert {row["name"] for row in referring} == {table.name for table in (*ERASED, *EMPTIED)}
+
+
+def test_command_erases_only_with_yes_and_says_when_nothing_was_left(
+    database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = database.administrator
+    storage = f"postgresql://{at.user}:{at.password}@{at.host}:{at.port}/{at.database}"
+    # The generated passwords of the login roles lie in the data folder.
+    shutil.copy(database.server.passwords.file, tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as end:
+            app.run(["--json", "--storage", storage, "--data-dir", str(tmp_path), "users", *arguments])
+        return int(end.value.code or 0), capsys.readouterr().out
+
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n"))
+    user_id = json.loads(run("create", "ana@example.org", "--name", NAME, "--password-stdin")[1])["id"]
+    assert run("erase", user_id)[0] == Exit.REFUSED
+    assert json.loads(run("show", user_id)[1])["status"] == "active"
+    assert json.loads(run("erase", user_id, "--yes")[1]) == {"id": user_id, "erased_now": True}
+    shown = json.loads(run("show", user_id)[1])
+    assert (shown["status"], shown["email"]) == ("closed", None)
+    assert json.loads(run("erase", user_id, "--yes")[1])["erased_now"] is False
