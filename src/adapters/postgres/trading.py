@@ -5,13 +5,14 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import Select, Text, bindparam, cast, delete, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.candles import append_candles
-from adapters.postgres.engine import statements
-from adapters.postgres.pages import paged
+from adapters.postgres.engine import fetch, statements
+from adapters.postgres.pages import page_statement, paged
 from adapters.postgres.rows.trading import (
+    SIGNAL_FIELDS,
     decision_from_row,
     decision_to_row,
     live_series_from_row,
@@ -46,16 +47,17 @@ _SYMBOL: Final = select(symbols).where(symbols.c.code == bindparam("code"))
 _LIVE_SERIES: Final = select(live_series).where(
     live_series.c.symbol == bindparam("symbol"), live_series.c.timeframe == bindparam("timeframe")
 )
-_SIGNAL: Final = select(signals).where(signals.c.id == bindparam("id"))
-_ACTIVE_SIGNALS: Final = (
-    select(signals)
-    .where(
-        signals.c.symbol == bindparam("symbol"),
-        signals.c.timeframe == bindparam("timeframe"),
-        signals.c.status == SignalStatus.ACTIVE,
-    )
-    .order_by(signals.c.issued_at, signals.c.id)
+# The terms as text, because most signals have the same ones.
+_SIGNALS: Final[Select[Any]] = select(
+    *(cast(signals.c.terms, Text) if name == "terms" else signals.c[name] for name in SIGNAL_FIELDS)
 )
+_READ_SIGNALS: Final = f"select {', '.join(SIGNAL_FIELDS).replace('terms', 'terms::text')} from trading.signals"  # noqa: S608 - names
+_SIGNAL: Final = _SIGNALS.where(signals.c.id == bindparam("id"))
+_ACTIVE_SIGNALS: Final = _SIGNALS.where(
+    signals.c.symbol == bindparam("symbol"),
+    signals.c.timeframe == bindparam("timeframe"),
+    signals.c.status == SignalStatus.ACTIVE,
+).order_by(signals.c.issued_at, signals.c.id)
 _DECISION: Final = select(decisions).where(
     decisions.c.symbol == bindparam("symbol"),
     decisions.c.timeframe == bindparam("timeframe"),
@@ -202,23 +204,17 @@ class PostgresTradingQueries(TradingQueries):
         return signal_from_row(row)
 
     async def list_signals(self, where: SignalFilter, page: PageRequest) -> Page[Signal]:
-        statement = select(signals)
-        for column, value in (
-            (signals.c.symbol, where.symbol),
-            (signals.c.timeframe, where.timeframe),
-            (signals.c.side, where.side),
-            (signals.c.status, where.status),
-            (signals.c.edge_status, where.edge_status),
-        ):
-            if value is not None:
-                statement = statement.where(column == value)
-        if where.since is not None:
-            statement = statement.where(signals.c.issued_at >= where.since)
-        if where.minimum_probability is not None:
-            statement = statement.where(signals.c.probability >= where.minimum_probability)
-        async with statements(self._engine) as connection:
-            rows = await connection.execute(paged(statement, signals.c.issued_at, signals.c.id, page))
-        found = [signal_from_row(row) for row in rows]
+        conditions = (
+            ("symbol =", where.symbol),
+            ("timeframe =", where.timeframe),
+            ("side =", where.side),
+            ("status =", where.status),
+            ("edge_status =", where.edge_status),
+            ("issued_at >=", where.since),
+            ("probability >=", where.minimum_probability),
+        )
+        statement, values = page_statement(_READ_SIGNALS, conditions, at="issued_at", page=page)
+        found = [signal_from_row(row) for row in await fetch(self._engine, statement, *values)]
         return page_from(found, page, lambda signal: Position(signal.issued_at, signal.id))
 
     async def list_decisions(self, where: DecisionFilter, page: PageRequest) -> Page[Decision]:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -81,7 +83,7 @@ def read_query(query: bytes, kind: type[msgspec.Struct]) -> Any:
         pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
     except ValueError:
         raise InvalidInput(f"a query has at most {_MOST_PARAMETERS} parameters") from None
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    fields = _fields_of(kind)
     counts = Counter(name for name, _ in pairs)
     errors = [_wrong(name, "unknown_parameter", "there is no such parameter") for name in counts if name not in fields]
     errors += [_wrong(name, "repeated", "give it once") for name, count in counts.items() if count > 1 and name in fields]
@@ -98,6 +100,11 @@ def read_query(query: bytes, kind: type[msgspec.Struct]) -> Any:
     if errors:
         raise InvalidInput(_summary("query parameter", errors), errors=tuple(errors))
     return kind(**values)
+
+
+@cache
+def _fields_of(kind: type[msgspec.Struct]) -> Mapping[str, msgspec.structs.FieldInfo]:
+    return {field.encode_name: field for field in msgspec.structs.fields(kind)}
 
 
 def read_body(body: bytes, kind: type[msgspec.Struct]) -> Any:
@@ -138,6 +145,7 @@ def _summary(what: str, errors: list[FieldError]) -> str:
     return f"{what} {errors[0].pointer[1:]}: {errors[0].detail}{more}"
 
 
+@cache
 def _is_numeric(kind: Any) -> bool:
     # Text is read as a number only where a number is wanted: a time must not be given as one.
     return _names_number(type_info(kind))

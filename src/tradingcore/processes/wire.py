@@ -12,7 +12,7 @@ from tradingcore.trading.model.signal import Signal
 
 def rfc3339(at: datetime) -> str:
     """RFC 3339 in UTC with ``Z``."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return at.astimezone(UTC).isoformat()[:-6] + "Z"
 
 
 def decimal_text(value: Decimal) -> str:
@@ -21,7 +21,7 @@ def decimal_text(value: Decimal) -> str:
 
 
 def signal_on_the_wire(signal: Signal) -> dict[str, Any]:
-    """Decimals are strings. A signal never travels without its status, its sample size and its interval."""
+    """A signal never travels without its status, its sample size and its interval. Decimals are written as by `decimal_text`."""
     return {
         "id": str(signal.id),
         "symbol": signal.symbol,
@@ -29,24 +29,24 @@ def signal_on_the_wire(signal: Signal) -> dict[str, Any]:
         "issued_at": rfc3339(signal.issued_at),
         "decision_candle": rfc3339(signal.decision_candle),
         "side": signal.side.value,
-        "entry": decimal_text(signal.entry),
-        "take_profit": decimal_text(signal.take_profit),
-        "stop_loss": decimal_text(signal.stop_loss),
-        "risk_reward": decimal_text(signal.risk_reward),
+        "entry": f"{signal.entry:f}",
+        "take_profit": f"{signal.take_profit:f}",
+        "stop_loss": f"{signal.stop_loss:f}",
+        "risk_reward": f"{signal.risk_reward:f}",
         "probability": signal.probability,
         "p_stop_loss": signal.p_stop_loss,
         "p_time": signal.p_time,
         "expected_value_r": signal.expected_value_r,
         "cost": signal.cost,
         "horizon": signal.horizon,
-        "predicted_high": decimal_text(signal.predicted_high),
-        "predicted_low": decimal_text(signal.predicted_low),
+        "predicted_high": f"{signal.predicted_high:f}",
+        "predicted_low": f"{signal.predicted_low:f}",
         "interval": {
             "level": signal.interval_level,
             "coverage": signal.interval_coverage,
             "sample_size": signal.sample_size,
-            "high": [decimal_text(signal.predicted_high_low), decimal_text(signal.predicted_high_high)],
-            "low": [decimal_text(signal.predicted_low_low), decimal_text(signal.predicted_low_high)],
+            "high": [f"{signal.predicted_high_low:f}", f"{signal.predicted_high_high:f}"],
+            "low": [f"{signal.predicted_low_low:f}", f"{signal.predicted_low_high:f}"],
         },
         "expires_at": rfc3339(signal.expires_at),
         "model_version": signal.model_version,

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import fields
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Row
@@ -76,22 +79,29 @@ def live_series_from_row(row: Row[Any]) -> LiveSeries:
     )
 
 
-_SIGNAL_FIELDS: Final = tuple(field.name for field in fields(Signal) if field.name != "pending_events")
+SIGNAL_FIELDS: Final = tuple(field.name for field in fields(Signal) if field.name != "pending_events")
 """The columns of a signal bear the names of its fields."""
 
 
 def signal_to_row(signal: Signal) -> dict[str, Any]:
-    return {name: getattr(signal, name) for name in _SIGNAL_FIELDS} | {"terms": encode(signal.terms)}
+    return {name: getattr(signal, name) for name in SIGNAL_FIELDS} | {"terms": encode(signal.terms)}
 
 
-def signal_from_row(row: Row[Any]) -> Signal:
-    values = {name: getattr(row, name) for name in _SIGNAL_FIELDS}
-    values["timeframe"] = Timeframe(row.timeframe)
-    values["side"] = Side(row.side)
-    values["edge_status"] = EdgeStatus(row.edge_status)
-    values["status"] = SignalStatus(row.status)
-    values["terms"] = decode(SignalTerms, row.terms)
+def signal_from_row(row: Iterable[Any]) -> Signal:
+    """``row`` holds the values of `SIGNAL_FIELDS` in that order, the terms as text."""
+    values = dict(zip(SIGNAL_FIELDS, row, strict=True))
+    values["timeframe"] = Timeframe(values["timeframe"])
+    values["side"] = Side(values["side"])
+    values["edge_status"] = EdgeStatus(values["edge_status"])
+    values["status"] = SignalStatus(values["status"])
+    values["terms"] = _terms_from(values["terms"])
     return Signal(**values)
+
+
+@lru_cache(256)
+def _terms_from(stored: str) -> SignalTerms:
+    # All signals of a symbol have the same, until somebody changes them.
+    return decode(SignalTerms, json.loads(stored))
 
 
 def decision_to_row(decision: Decision) -> dict[str, Any]:
