@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
 
-from litestar import Request, Router, post
+from litestar import Router, post
 from litestar.di import NamedDependency
 
 from entrypoints.http.inputs import FromBody
 from entrypoints.http.openapi import described
+from entrypoints.http.peer import Peer
 from entrypoints.http.schemas.accounts import (
     AcceptedBody,
     AddressRequest,
@@ -17,7 +17,6 @@ from entrypoints.http.schemas.accounts import (
     Registration,
     TokenRequest,
 )
-from entrypoints.http.visits import peer_of
 from tradingcore.auth.errors import CodeRefused, Overloaded, PasswordRefused
 from tradingcore.auth.use_cases.change_address import (
     ConfirmAddressChange,
@@ -55,12 +54,12 @@ _ANYBODY = (InvalidInput, TooManyAttempts, Unavailable)
     opt=described(is_open=True, raises=(*_ANYBODY, PasswordRefused, Overloaded)),
 )
 async def register_handler(
-    request: Request[Any, Any, Any],
     actor: NamedDependency[Actor],
+    peer: NamedDependency[Peer],
     content: NamedDependency[Registration],
     register_account: NamedDependency[RegisterAccount],
 ) -> AcceptedBody:
-    await register_account(actor, content.command(peer_of(request).network))
+    await register_account(actor, content.command(peer.network))
     return AcceptedBody()
 
 
