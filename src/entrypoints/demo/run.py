@@ -17,6 +17,7 @@ from entrypoints.cli.exits import CommandFailed
 from entrypoints.demo.audience import Audience, listening
 from entrypoints.demo.children import READY_SECONDS, child
 from entrypoints.demo.display import Display
+from entrypoints.demo.people import Person, invite, keep, sign_in
 from entrypoints.demo.plan import DemoPlan
 from entrypoints.demo.preparation import (
     PreparedSeries,
@@ -93,9 +94,10 @@ async def run_demo(session: Session, plan: DemoPlan) -> dict[str, Any]:
         created = await platform.container.create_api_key()(
             actor, CreateApiKeyCommand(name="demo", role=Role.TRADER, lifetime=KEY_LIFETIME)
         )
+        people = await _welcome(platform, actor, address)
         seconds.start += time.perf_counter() - begun
         display.end_step()
-        _introduce(display, settings, address, created.token)
+        _introduce(display, settings, address, created.token, people)
 
         begun = time.perf_counter()
         async with listening(address, created.token, display.signal) as audience:
@@ -104,6 +106,7 @@ async def run_demo(session: Session, plan: DemoPlan) -> dict[str, Any]:
         seconds.replay = time.perf_counter() - begun
         display.replay_ended()
         summary = _summary(plan, models, decisions, audience, closed_at, seconds)
+        summary["signed_in"] = [person.email for person in people]
         _conclude(display, summary, decisions)
         if not plan.is_once:
             display.say("The API and the stream stay up. Ctrl-C stops everything.")
@@ -125,6 +128,15 @@ def _alone_in(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             raise CommandFailed(f"a demo runs already on {folder}: stop it first, or give another --data-dir") from None
         yield
+
+
+async def _welcome(platform: Platform, actor: Actor, address: str) -> Sequence[Person]:
+    """Sign in as everybody, once, as proof that they can."""
+    people = await invite(platform, actor)
+    keep(platform, people)
+    signed_in = [await sign_in(address, person) for person in people]
+    keep(platform, signed_in)
+    return signed_in
 
 
 @asynccontextmanager
@@ -239,13 +251,17 @@ def settings_of(settings: Settings, plan: DemoPlan) -> Settings:
     return settings.model_copy(update={"data_dir": settings.data_dir / "demo" / plan.folder})
 
 
-def _introduce(display: Display, settings: Settings, address: str, token: str) -> None:
+def _introduce(display: Display, settings: Settings, address: str, token: str, people: Sequence[Person]) -> None:
     display.say(f"  live page      {address}/")
     display.say(f"  API docs       {address}/docs")
     display.say(f"  stream         {address.replace('http', 'ws', 1)}/api/v1/stream")
     if settings.shows_mailbox:
         display.say(f"  mailbox        {address}/dev/mailbox")
     display.say(f"  API key        {token}")
+    display.say("  accounts       signed in over HTTP as each of them; staff with a code of the authenticator besides")
+    for person in people:
+        authenticator = "" if person.secret is None else f"  authenticator {person.secret}"
+        display.say(f"    {person.email:<24} {person.password}{authenticator}")
     display.say(f"  data           {settings.data_dir}  (look into it with tradingcore --data-dir ...)")
     display.say("  stop           Ctrl-C")
     display.say()
