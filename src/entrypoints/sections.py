@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
@@ -18,6 +19,13 @@ from tradingcore.notifications.model.mail import is_mail_address
 
 class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def exact_origins(value: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in value:
+        if not re.fullmatch(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", origin):
+            raise ValueError("each origin is named exactly, such as https://app.example: no *, no null, no path")
+    return value
 
 
 class HttpSection(Section):
@@ -39,10 +47,7 @@ class HttpSection(Section):
     @field_validator("allowed_origins")
     @classmethod
     def _exact_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in value:
-            if not re.fullmatch(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", origin):
-                raise ValueError("each origin is named exactly, such as https://app.example: no *, no null, no path")
-        return value
+        return exact_origins(value)
 
 
 class DatabaseSection(Section):
@@ -172,6 +177,29 @@ class FactorsSection(Section):
     )
     strict_totp: bool = Field(default=False, description="take the code of this moment only, not the one just before it")
     issuer: str = Field(default="tradingcore", min_length=1, max_length=60, description="the name that authenticators show")
+    passkey_domain: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9.-]+$",
+        description="what passkeys are bound to, for good: default is the host of http.public_url",
+    )
+    passkey_origins: tuple[str, ...] = Field(
+        default=(), description="pages that may use passkeys, such as https://app.example; default: http.public_url"
+    )
+
+    @field_validator("passkey_origins")
+    @classmethod
+    def _exact_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return exact_origins(value)
+
+    def party_of(self, public_url: str) -> str:
+        """The relying party id of WebAuthn: a domain, or localhost, since browsers make no passkeys for addresses."""
+        host = urlsplit(public_url).hostname or "localhost"
+        return self.passkey_domain or ("localhost" if host in ("127.0.0.1", "::1") else host)
+
+    def origins_of(self, public_url: str) -> frozenset[str]:
+        address = urlsplit(public_url)
+        place = address.netloc.replace("127.0.0.1", "localhost").replace("[::1]", "localhost")
+        return frozenset(self.passkey_origins or (f"{address.scheme}://{place}",))
 
     def policy(self) -> FactorPolicy:
         return FactorPolicy(

@@ -34,6 +34,7 @@ class AuthUseCases(Ports):
     second_factors = providers.Singleton(
         SecondFactors,
         lookup=Ports.factor_lookup,
+        ceremonies=Ports.passkey_ceremonies,
         attempts=Ports.attempts,
         limits=Ports.attempt_policy,
         policy=factor_policy,

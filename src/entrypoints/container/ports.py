@@ -152,6 +152,17 @@ class Ports(containers.DeclarativeContainer):
         memory=providers.Singleton(lazily("adapters.memory.auth.factors:MemoryFactorLookup"), memory),
         postgres=providers.Singleton(lazily("adapters.postgres.auth.factors:PostgresFactorLookup"), engine),
     )
+    passkey_lookup = providers.Selector(
+        storage_kind,
+        memory=providers.Singleton(lazily("adapters.memory.auth.passkeys:MemoryPasskeyLookup"), memory),
+        postgres=providers.Singleton(lazily("adapters.postgres.auth.passkeys:PostgresPasskeyLookup"), engine),
+    )
+    passkey_ceremonies = providers.Singleton(
+        lazily("adapters.webauthn.ceremonies:WebauthnPasskeyCeremonies"),
+        rp_id=providers.Callable(FactorsSection.party_of, factors, public_url),
+        rp_name=factors.provided.issuer,
+        origins=providers.Callable(FactorsSection.origins_of, factors, public_url),
+    )
     qr_codes = providers.Singleton(lazily("adapters.segno.qr_codes:SegnoQrCodes"))
     api_keys = providers.Selector(
         storage_kind,

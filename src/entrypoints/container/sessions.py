@@ -14,6 +14,7 @@ from tradingcore.auth.use_cases.authenticate import (
     RedeemStreamTicket,
 )
 from tradingcore.auth.use_cases.manage_sessions import EndSession, EndSessions, LeaveSession, ListSessions
+from tradingcore.auth.use_cases.passkey_sign_in import FinishPasskeySignIn, StartPasskeySignIn, StartPasskeySignInAnswer
 from tradingcore.auth.use_cases.puzzles import Puzzles
 from tradingcore.auth.use_cases.refresh_session import RefreshSession
 from tradingcore.auth.use_cases.session_opening import SessionOpener
@@ -53,6 +54,26 @@ class SessionUseCases(FactorUseCases):
         factors=FactorUseCases.second_factors,
         opener=session_opener,
         clock=Ports.clock,
+    )
+    start_passkey_sign_in = providers.Factory(
+        StartPasskeySignIn,
+        observer=Ports.observer,
+        factors=FactorUseCases.second_factors,
+        tokens=FactorUseCases.passkey_tokens,
+    )
+    finish_passkey_sign_in = providers.Factory(
+        FinishPasskeySignIn,
+        observer=Ports.observer,
+        uow=Ports.auth_uow,
+        lookup=Ports.passkey_lookup,
+        factors=FactorUseCases.second_factors,
+        tokens=FactorUseCases.passkey_tokens,
+        opener=session_opener,
+        attempts=Ports.attempts,
+        limits=Ports.attempt_policy,
+    )
+    start_passkey_sign_in_answer = providers.Factory(
+        StartPasskeySignInAnswer, observer=Ports.observer, uow=Ports.auth_uow, factors=FactorUseCases.second_factors
     )
     answer_challenge = providers.Factory(
         AnswerChallenge,

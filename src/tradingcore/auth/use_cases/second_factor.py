@@ -15,12 +15,14 @@ from tradingcore.auth.ids import ChallengeId, TrustedDeviceId
 from tradingcore.auth.model.backup_code import CODE_BYTES, CODES_IN_A_SET, FEW_LEFT, BackupCode, backup_code_hash, backup_code_text
 from tradingcore.auth.model.challenge import CHALLENGE_LIFETIME, Challenge, ChallengePurpose, FactorKind
 from tradingcore.auth.model.opaque_token import TOKEN_BYTES, is_opaque_token, opaque_token, opaque_token_hash
+from tradingcore.auth.model.passkey import Passkey, passkey_challenge
 from tradingcore.auth.model.session import AuthMethod
 from tradingcore.auth.model.totp import matching_step
 from tradingcore.auth.model.trusted_device import TRUST_LIFETIME, TrustedDevice, device_label
 from tradingcore.auth.policies.limits import AttemptPolicy
 from tradingcore.auth.policies.second_factor import FactorPolicy
 from tradingcore.auth.ports.factors import FactorLookup, FactorUnitOfWork
+from tradingcore.auth.ports.passkeys import PasskeyCeremonies
 from tradingcore.kernel.authz import Actor, UserId
 from tradingcore.kernel.errors import TooManyAttempts
 from tradingcore.kernel.limits import Reservation
@@ -70,6 +72,7 @@ class SecondFactors:
     """Asks for factors and judges answers. Not a use case: it gives nobody anything."""
 
     lookup: FactorLookup
+    ceremonies: PasskeyCeremonies
     attempts: AttemptLimiter
     limits: AttemptPolicy
     policy: FactorPolicy
@@ -79,11 +82,12 @@ class SecondFactors:
 
     async def kinds(self, unit: FactorUnitOfWork, user_id: UserId) -> frozenset[FactorKind]:
         """What the account can answer with: nothing unless it has a factor that counts."""
-        totp = await unit.totp_factors.find(user_id)
-        if totp is None or not totp.is_confirmed:
-            return frozenset()
-        kinds = {FactorKind.TOTP}
-        if await unit.backup_codes.count_left(user_id):
+        totp, kinds = await unit.totp_factors.find(user_id), set()
+        if totp is not None and totp.is_confirmed:
+            kinds.add(FactorKind.TOTP)
+        if await unit.passkeys.list_of(user_id):
+            kinds.add(FactorKind.PASSKEY)
+        if kinds and await unit.backup_codes.count_left(user_id):
             kinds.add(FactorKind.BACKUP_CODE)
         return frozenset(kinds)
 
@@ -134,7 +138,7 @@ class SecondFactors:
         used up in one transaction: of equal answers that come at once, one gets here. Raises `ChallengeEnded`, `FactorRefused`,
         `TooManyAttempts` and `StaleVersion`.
         """
-        challenge = await self._challenge_of(answer, purpose, session_id)
+        challenge = await self.find_challenge(answer.challenge, answer.kind, purpose, session_id=session_id)
         owner = actor.acting_for(challenge.user_id)
         async with uow(owner) as unit:
             if not await unit.challenges.take_attempt(challenge.id, at=self.clock.now()):
@@ -161,11 +165,12 @@ class SecondFactors:
         """Count an attempt at a code before it is looked at. Raises `TooManyAttempts`."""
         return await self.attempts.reserve(self.limits.code_check(user_id=user_id))
 
-    async def _challenge_of(self, answer: FactorAnswer, purpose: ChallengePurpose, session_id: UUID | None) -> Challenge:
-        found = None
-        if is_opaque_token(answer.challenge):
-            found = await self.lookup.challenge(opaque_token_hash(answer.challenge))
-        if found is None or not found.takes(answer.kind, purpose=purpose, session_id=session_id, at=self.clock.now()):
+    async def find_challenge(
+        self, token: str, kind: FactorKind, purpose: ChallengePurpose, *, session_id: UUID | None = None
+    ) -> Challenge:
+        """Return the open challenge that takes such an answer. Raises `ChallengeEnded`."""
+        found = await self.lookup.challenge(opaque_token_hash(token)) if is_opaque_token(token) else None
+        if found is None or not found.takes(kind, purpose=purpose, session_id=session_id, at=self.clock.now()):
             raise ChallengeEnded(_ENDED)
         return found
 
@@ -174,6 +179,9 @@ class SecondFactors:
         codes_left = None
         if answer.kind is FactorKind.TOTP:
             is_right = await self.takes_totp(unit, user_id, answer.proof)
+        elif answer.kind is FactorKind.PASSKEY:
+            known = await unit.passkeys.list_of(user_id)
+            is_right = await self.takes_passkey(unit, known, answer.proof, token=answer.challenge)
         else:
             code_hash = backup_code_hash(answer.proof)
             is_right = code_hash is not None and await unit.backup_codes.burn(user_id, code_hash, at=now)
@@ -193,6 +201,19 @@ class SecondFactors:
             return False
         step = matching_step(secret, code, at=self.clock.now(), previous_steps=self.policy.totp_previous_steps)
         return step is not None and await unit.totp_factors.take_step(user_id, step)
+
+    async def takes_passkey(
+        self, unit: FactorUnitOfWork, known: Sequence[Passkey], proof: str, *, token: str, must_verify_user: bool = False
+    ) -> bool:
+        """Whether one of the ``known`` keys signed for ``token``; its counter is remembered. Raises `FactorRefused`."""
+        presented = self.ceremonies.presented(proof)
+        passkey = next((one for one in known if one.credential_id == presented.credential_id), None)
+        if passkey is None:
+            return False
+        sign_count = self.ceremonies.verify_request(
+            proof, challenge=passkey_challenge(token), passkey=passkey, must_verify_user=must_verify_user
+        )
+        return await unit.passkeys.record_use(passkey, sign_count=sign_count, at=self.clock.now())
 
     async def new_backup_codes(self, unit: FactorUnitOfWork, user_id: UserId) -> Sequence[str]:
         """Store a new set in place of the old one and return its codes, which nobody can show again."""
@@ -235,6 +256,9 @@ async def remove_factors(unit: FactorUnitOfWork, user_id: UserId, *, at: datetim
     """Take every second factor away, with all that rests on them. The caller bumps the rights version and ends the sessions."""
     if await unit.totp_factors.remove(user_id):
         unit.announce(FactorRemoved(occurred_at=at, user_id=user_id, kind=FactorKind.TOTP))
+    for passkey in await unit.passkeys.list_of(user_id):
+        if await unit.passkeys.remove(user_id, passkey.id):
+            unit.announce(FactorRemoved(occurred_at=at, user_id=user_id, kind=FactorKind.PASSKEY))
     await unit.backup_codes.replace(user_id, ())
     await forget_trust(unit, user_id, at=at)
 

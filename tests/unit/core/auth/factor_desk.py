@@ -11,6 +11,7 @@ from adapters.memory.auth.factors import MemoryFactorLookup
 from adapters.memory.auth.keys import MemoryAuthUnits
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.limits import MemoryAttemptLimiter
+from tests.authenticator import CEREMONIES
 from tradingcore.auth.model.account import UserAccount
 from tradingcore.auth.model.challenge import ChallengePurpose, FactorKind
 from tradingcore.auth.model.session import AuthMethod
@@ -42,6 +43,7 @@ class FactorDesk:
         self.limits = AttemptPolicy(key=b"k" * 32)
         self.factors = SecondFactors(
             lookup=MemoryFactorLookup(self.database),
+            ceremonies=CEREMONIES,
             attempts=self.limiter,
             limits=self.limits,
             policy=self.policy,

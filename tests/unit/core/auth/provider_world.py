@@ -13,6 +13,7 @@ from adapters.joserfc.signing_keys import SigningRing
 from adapters.memory.auth.factors import MemoryFactorLookup
 from adapters.memory.auth.identities import MemoryIdentityLookup
 from adapters.memory.auth.identity_provider import MemoryDeletionRequests, MemoryIdentityProvider
+from tests.authenticator import CEREMONIES
 from tests.unit.core.auth.accounts_world import NETWORK, AccountsWorld, SentMail
 from tradingcore.auth.model.account import AccountStatus, UserAccount
 from tradingcore.auth.model.caller import Caller
@@ -85,6 +86,7 @@ class ProviderWorld(AccountsWorld):
         self.deletions = MemoryDeletionRequests(b"k" * 32)
         factors = SecondFactors(
             lookup=MemoryFactorLookup(self.database),
+            ceremonies=CEREMONIES,
             attempts=self.attempts,
             limits=self.limits,
             policy=FactorPolicy(),

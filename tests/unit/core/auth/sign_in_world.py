@@ -12,6 +12,7 @@ from adapters.joserfc.signing_keys import SigningRing
 from adapters.memory.auth.factors import MemoryFactorLookup
 from adapters.memory.auth.keys import MemoryApiKeyLookup
 from adapters.memory.auth.sessions import MemorySessionLookup
+from tests.authenticator import CEREMONIES
 from tests.unit.core.auth.accounts_world import NETWORK, AccountsWorld
 from tradingcore.auth.model.account import UserAccount
 from tradingcore.auth.model.caller import Caller
@@ -61,6 +62,7 @@ class SignInWorld(AccountsWorld):
         counted: dict[str, Any] = {"attempts": self.attempts, "limits": self.limits}
         self.factors = SecondFactors(
             lookup=MemoryFactorLookup(self.database),
+            ceremonies=CEREMONIES,
             **counted,
             policy=FactorPolicy(),
             clock=self.clock,

@@ -116,12 +116,12 @@ async def test_authenticator_counts_once_it_has_shown_a_right_code() -> None:
     assert device.name == desk.account.email.text
     assert ElementTree.fromstring(enrolled.qr_svg).tag.endswith("svg")
     assert await desk.get(desk.owner, GetFactorsCommand()) == AccountFactors(
-        totp_since=None, backup_codes_left=0, is_required=False
+        totp_since=None, passkeys=[], backup_codes_left=0, is_required=False
     )
     confirmed = await desk.confirm(desk.owner, ConfirmTotpCommand(code=device.at(desk.clock.now())))
     assert len(set(confirmed.backup_codes)) == 10
     assert await desk.get(desk.owner, GetFactorsCommand()) == AccountFactors(
-        totp_since=desk.clock.now(), backup_codes_left=10, is_required=False
+        totp_since=desk.clock.now(), passkeys=[], backup_codes_left=10, is_required=False
     )
     added = [event for event in desk.audited() if isinstance(event, FactorAdded)]
     assert [(event.user_id, event.kind) for event in added] == [(desk.account.id, FactorKind.TOTP)]
@@ -203,7 +203,7 @@ async def test_removed_factor_leaves_nothing_that_rests_on_it() -> None:
     challenge = await desk.ask()
     await desk.remove(desk.sure_owner, RemoveTotpCommand())
     assert await desk.get(desk.owner, GetFactorsCommand()) == AccountFactors(
-        totp_since=None, backup_codes_left=0, is_required=False
+        totp_since=None, passkeys=[], backup_codes_left=0, is_required=False
     )
     with pytest.raises(ChallengeEnded):
         await desk.answer(challenge, codes[0], FactorKind.BACKUP_CODE)

@@ -1,0 +1,1 @@
+"""Passkeys, verified by the webauthn package."""
