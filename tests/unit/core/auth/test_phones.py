@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -32,7 +33,7 @@ from tradingcore.auth.model.phone import (
     code_from,
 )
 from tradingcore.auth.policies.phones import PER_NETWORK, PER_NUMBER, PER_USER
-from tradingcore.auth.use_cases.manage_phones import GetPhoneCommand, RemovePhoneCommand
+from tradingcore.auth.use_cases.manage_phones import GetPhoneCommand, RemovePhoneCommand, code_hash
 from tradingcore.kernel.errors import Conflict, StepUpRequired, TooManyAttempts, Unauthenticated, Unavailable
 from tradingcore.kernel.network import NetworkPrefix
 from tradingcore.testing.builders import an_id
@@ -313,6 +314,14 @@ async def test_events_and_messages_hide_number_and_code(world: PhoneWorld) -> No
     assert "612345" not in shown
     assert repr(code) not in repr(world.gateway.sent)
     assert str(PhoneNumber(e164=NUMBER, region="ES", block="+34612")) == "+34…78"
+
+
+@asvs("6.6.2")
+async def test_kept_code_is_good_for_its_own_proof_alone(world: PhoneWorld) -> None:
+    first, second = an_id(), an_id()
+    hashes = {code_hash(world.sealer, first, "123456"), code_hash(world.sealer, second, "123456")}
+    assert len(hashes) == 2
+    assert hashlib.sha256(b"123456").digest() not in hashes
 
 
 @asvs("6.5.3", "11.5.1")
