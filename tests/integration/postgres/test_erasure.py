@@ -3,40 +3,57 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.auth.erasure import EMPTIED, ERASED
 from adapters.postgres.auth.keys import PostgresAuthUnits
 from adapters.postgres.connect import connected
+from adapters.postgres.tables.columns import METADATA
+from adapters.system.identifiers import Uuid7Generator
 from entrypoints.cli import app
 from entrypoints.cli.exits import Exit
 from tests.asvs import asvs
 from tests.integration.postgres.sealing import SEALER
-from tests.integration.postgres.server import TestDatabase
+from tests.integration.postgres.server import TestDatabase, TestServer, run_apart
 from tradingcore.auth.errors import Unsealable
 from tradingcore.auth.events import EVENTS
 from tradingcore.kernel.codec import EventCodec
 from tradingcore.testing.auth.builders import PASSWORD
 from tradingcore.testing.auth.erasure import NAME, PersonalRecordsContract, Units, closed, somebody
 from tradingcore.testing.builders import an_actor
-from tradingcore.testing.fakes import SequentialIds
 
 KNOW_THE_ID = {"user_accounts", "api_keys", "events", "rights_changes", "outbox"}
 """Tables that may go on naming the id, which means nobody any more."""
+
+
+@pytest.fixture(scope="module")
+def shared_database(postgres_cluster: TestServer) -> Iterator[TestDatabase]:
+    shared = run_apart(postgres_cluster.create_database())
+    yield shared
+    run_apart(postgres_cluster.drop_database(shared))
+
+
+@pytest_asyncio.fixture
+async def database(shared_database: TestDatabase) -> TestDatabase:
+    async with connected(shared_database.administrator) as connection:
+        await connection.execute(f"truncate {', '.join(map(str, METADATA.tables))} restart identity cascade")
+    return shared_database
 
 
 @asvs("14.2.7")
 class TestPostgresPersonalRecords(PersonalRecordsContract):
     @pytest.fixture
     def units(self, worker_engine: AsyncEngine) -> PostgresAuthUnits:
-        return PostgresAuthUnits(worker_engine, EventCodec(EVENTS), SequentialIds(), SEALER)
+        return PostgresAuthUnits(worker_engine, EventCodec(EVENTS), Uuid7Generator(), SEALER)
 
     @pytest.fixture
     def units_of_users(self, api_engine: AsyncEngine) -> PostgresAuthUnits:
-        return PostgresAuthUnits(api_engine, EventCodec(EVENTS), SequentialIds(), SEALER)
+        return PostgresAuthUnits(api_engine, EventCodec(EVENTS), Uuid7Generator(), SEALER)
 
     async def test_no_table_holds_a_word_of_the_person(self, units: Units, database: TestDatabase) -> None:
         person = await somebody(units)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 import shutil
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 import pytest
+import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -30,7 +31,7 @@ from adapters.system.identifiers import Uuid7Generator
 from entrypoints.cli import app
 from tests.asvs import asvs
 from tests.integration.postgres import rotating
-from tests.integration.postgres.server import TestDatabase, run_apart
+from tests.integration.postgres.server import TestDatabase, TestServer, run_apart
 from tradingcore.auth.errors import Unsealable
 from tradingcore.auth.events import EVENTS
 from tradingcore.auth.model.account import UserAccount
@@ -53,6 +54,20 @@ SEALED_OTHERWISE = {
     "refresh_tokens.successor_sealed": "under the token that it follows, which is stored nowhere",
     "oauth_flows.sealed": "for ten minutes and for nobody known yet, under a key for its purpose",
 }
+
+
+@pytest.fixture(scope="module")
+def shared_database(postgres_cluster: TestServer) -> Iterator[TestDatabase]:
+    shared = run_apart(postgres_cluster.create_database())
+    yield shared
+    run_apart(postgres_cluster.drop_database(shared))
+
+
+@pytest_asyncio.fixture
+async def database(shared_database: TestDatabase) -> TestDatabase:
+    async with connected(shared_database.administrator) as connection:
+        await connection.execute(f"truncate {', '.join(map(str, METADATA.tables))} restart identity cascade")
+    return shared_database
 
 
 class Place:
