@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     import httpx2
 
     from adapters.oauth.client import OAuthClient
+    from adapters.oauth.local_provider import LocalProvider
 
+LOCAL_PATH: Final = "/dev/identity"
 CALLBACK_PATH: Final = "/api/v1/auth/providers/{}/callback"
 
 _HOSTS: Final[Mapping[Provider, frozenset[str]]] = {
@@ -27,9 +29,24 @@ _HOSTS: Final[Mapping[Provider, frozenset[str]]] = {
 """What each provider is called at, besides its issuer and what the settings name."""
 
 
-def identity_providers(section: OAuthSection, *, public_url: str, clock: Clock) -> Mapping[Provider, IdentityProvider]:
-    """Those that are on, by name. Nothing is called before somebody signs in."""
-    return {provider.name: provider for provider in _providers(section, public_url, clock)}
+def identity_providers(
+    section: OAuthSection,
+    *,
+    public_url: str,
+    clock: Clock,
+    local: Callable[[], LocalProvider] | None = None,
+) -> Mapping[Provider, IdentityProvider]:
+    """Those that are on, by name. Nothing is called before somebody signs in. ``local`` is given in development only."""
+    found = [*_providers(section, public_url, clock), *([] if local is None else [_local(local(), clock)])]
+    return {provider.name: provider for provider in found}
+
+
+def local_provider(*, public_url: str, clock: Clock) -> LocalProvider:
+    """Our own provider, which the API serves beside itself. Raises `ValueError` unless ``public_url`` is of this machine."""
+    from adapters.oauth.local_provider import LocalProvider
+
+    redirect_uri = _redirect_uri(Provider.LOCAL, public_url)
+    return LocalProvider(issuer=public_url + LOCAL_PATH, redirect_uri=redirect_uri, clock=clock)
 
 
 def deletion_requests(section: OAuthSection, *, public_url: str) -> Mapping[Provider, DeletionRequests]:
@@ -65,14 +82,20 @@ def _providers(section: OAuthSection, public_url: str, clock: Clock) -> Iterator
 
         client, http, changed = _plain(section.github, Provider.GITHUB, public_url)
         yield GitHubIdentityProvider(client, http, endpoints=GitHubEndpoints(**changed))
-    if section.local is not None:
-        from adapters.oauth.openid import OpenIdIdentityProvider
 
-        local = section.local
-        client, http = _client(local, Provider.LOCAL, public_url), _http(Provider.LOCAL, [local.issuer])
-        yield OpenIdIdentityProvider(
-            Provider.LOCAL, client, http, clock, title="this machine", issuer=local.issuer, can_ask_again=True
-        )
+
+def _local(provider: LocalProvider, clock: Clock) -> IdentityProvider:
+    from adapters.oauth.openid import OpenIdIdentityProvider
+
+    return OpenIdIdentityProvider(
+        Provider.LOCAL,
+        provider.client,
+        _http(Provider.LOCAL, [provider.issuer]),
+        clock,
+        title="this machine",
+        issuer=provider.issuer,
+        can_ask_again=True,
+    )
 
 
 def _apple(apple: AppleSection, public_url: str, clock: Clock) -> IdentityProvider:

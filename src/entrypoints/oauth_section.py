@@ -12,13 +12,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, fi
 OWN_PATH = re.compile(r"/(?:[A-Za-z0-9_~-]+(?:/[A-Za-z0-9_~-]+)*)?")
 
 
+def is_of_this_machine(address: str) -> bool:
+    """Whether it is http:// and a loopback address."""
+    parts = urlsplit(address)
+    try:
+        return parts.scheme == "http" and ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False
+
+
 def _safe_address(value: str) -> str:
     parts = urlsplit(value)
-    try:
-        is_here = parts.scheme == "http" and ipaddress.ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        is_here = False
-    if not is_here and (parts.scheme != "https" or not parts.hostname):
+    if not is_of_this_machine(value) and (parts.scheme != "https" or not parts.hostname):
         raise ValueError("must be an https:// address, or http:// and an address of this machine")
     return value
 
@@ -43,11 +48,7 @@ class PlainProviderSection(OAuthClientSection):
     endpoints: dict[Literal["issuer", "authorize", "token", "user", "emails"], Address] = {}
 
 
-class OpenIdProviderSection(OAuthClientSection):
-    issuer: Address
-
-
-class GoogleSection(OpenIdProviderSection):
+class GoogleSection(OAuthClientSection):
     issuer: Address = "https://accounts.google.com"
 
 
@@ -62,14 +63,16 @@ class AppleSection(_Part):
 
 
 class OAuthSection(_Part):
-    """A provider that is left out is off. ``local`` is that of a developer's own machine, in development only."""
+    """A provider that is left out is off."""
 
     google: GoogleSection | None = None
     apple: AppleSection | None = None
     facebook: PlainProviderSection | None = None
     x: PlainProviderSection | None = None
     github: PlainProviderSection | None = None
-    local: OpenIdProviderSection | None = None
+    local: bool | None = Field(
+        default=None, description="a provider of our own where anybody may be anybody; default: in development on this machine"
+    )
     sign_in_path: str = Field(default="/sign-in", description="our page that finishes a sign-in, with the handle after its #")
     next_paths: tuple[str, ...] = Field(default=("/",), description="our paths that a sign-in may lead back to")
 

@@ -145,6 +145,7 @@ async def running(settings: Settings, kind: ProcessKind, *, observer: Observer =
             "observer": observer,
             "factors": settings.factors,
             "oauth": settings.oauth,
+            "has_local_provider": settings.has_local_provider,
             **_mail(settings),
             "phones": settings.phones,
             "phone_kind": settings.phone_provider,

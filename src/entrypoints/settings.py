@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, Self
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from entrypoints.oauth_section import OAuthSection
+from entrypoints.oauth_section import OAuthSection, is_of_this_machine
 from entrypoints.phones import PhonesSection
 from entrypoints.sections import (
     DatabaseSection,
@@ -110,9 +110,19 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _no_provider_of_a_developer(self) -> Self:
-        if self.environment is not Environment.DEVELOPMENT and self.oauth.local is not None:
+        if self.oauth.local and self.environment is not Environment.DEVELOPMENT:
             raise ValueError("oauth.local lets anybody be anybody: it is for development only")
+        if self.oauth.local and not is_of_this_machine(self.public_url):
+            raise ValueError("oauth.local lets anybody be anybody: it is for an http.public_url of this machine only")
         return self
+
+    @property
+    def has_local_provider(self) -> bool:
+        """Whether the API serves an identity provider where anybody may be anybody."""
+        is_here = self.environment is Environment.DEVELOPMENT and is_of_this_machine(self.public_url)
+        # Its address is part of what it signs: a port that is not known yet cannot be.
+        is_known = self.http.port != 0 or self.http.public_url is not None
+        return self.oauth.local is not False and is_here and is_known
 
     @property
     def mail_sender(self) -> Literal["mailbox", "smtp", "memory"]:

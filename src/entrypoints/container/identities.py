@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from dependency_injector import providers
 
 from entrypoints.container.ports import Ports, lazily
 from entrypoints.container.sessions import SessionUseCases
-from entrypoints.identity_providers import deletion_requests, identity_providers
+from entrypoints.identity_providers import deletion_requests, identity_providers, local_provider
 from entrypoints.oauth_section import OAuthSection
 from tradingcore.auth.use_cases.begin_provider import BeginProviderLink, BeginProviderSignIn, BeginProviderStepUp
 from tradingcore.auth.use_cases.complete_provider_sign_in import CompleteProviderSignIn
@@ -25,6 +28,10 @@ def _next_paths(section: OAuthSection) -> frozenset[str]:
     return frozenset(section.next_paths)
 
 
+def _given(is_given: bool, make: Callable[[], Any]) -> Callable[[], Any] | None:
+    return make if is_given else None
+
+
 class IdentityUseCases(SessionUseCases):
     identity_lookup = providers.Selector(
         Ports.storage_kind,
@@ -33,7 +40,14 @@ class IdentityUseCases(SessionUseCases):
             lazily("adapters.postgres.auth.identities:PostgresIdentityLookup"), Ports.engine, Ports.sealer
         ),
     )
-    identity_providers = providers.Singleton(identity_providers, Ports.oauth, public_url=Ports.public_url, clock=Ports.clock)
+    local_provider = providers.Singleton(local_provider, public_url=Ports.public_url, clock=Ports.clock)
+    identity_providers = providers.Singleton(
+        identity_providers,
+        Ports.oauth,
+        public_url=Ports.public_url,
+        clock=Ports.clock,
+        local=providers.Callable(_given, Ports.has_local_provider, local_provider.provider),
+    )
     deletion_requests = providers.Singleton(deletion_requests, Ports.oauth, public_url=Ports.public_url)
     provider_flows = providers.Singleton(
         ProviderFlows,

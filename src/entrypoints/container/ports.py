@@ -68,6 +68,7 @@ class Ports(containers.DeclarativeContainer):
     tokens: providers.Dependency[Any] = providers.Dependency(default=TokensSection())
     factors: providers.Dependency[Any] = providers.Dependency(default=FactorsSection())
     oauth: providers.Dependency[Any] = providers.Dependency(default=OAuthSection())
+    has_local_provider = providers.Dependency(instance_of=bool, default=False)
     # Without these, secrets end with the process.
     secret_of: providers.Dependency[Any] = providers.Dependency(default=lambda _: OsSecretSource().token(32))
     key_rings: providers.Dependency[Any] = providers.Dependency(

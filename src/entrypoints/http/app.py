@@ -31,6 +31,7 @@ from entrypoints.http.routes import (
     factors,
     identities,
     keys,
+    local_identity,
     mail,
     ml,
     phones,
@@ -62,6 +63,7 @@ def create_app(
     lifespan: Sequence[Lifespan] = (),
     limiter: RateLimiter | None = None,
     mailbox: mail.MakeMailbox | None = None,
+    local_provider: local_identity.MakeLocalProvider | None = None,
 ) -> Litestar:
     """Build the application.
 
@@ -77,6 +79,7 @@ def create_app(
         lifespan: async context managers around the life of the application, such as the stream's hub.
         limiter: counts every request under ``/api``; without one nothing is limited.
         mailbox: given in development only: what was mailed is shown to whoever asks.
+        local_provider: given in development only: an identity provider where anybody may be anybody.
     """
     metrics = metrics or Metrics()
     lifecycle = lifecycle or Lifecycle()
@@ -127,6 +130,7 @@ def create_app(
             mail.ROUTES,
             *([system.DOCUMENT_ROUTES] if settings.shows_docs else []),
             *([mail.MAILBOX_ROUTES] if mailbox is not None else []),
+            *([local_identity.ROUTES] if local_provider is not None else []),
         ],
         dependencies=injected(
             {
@@ -141,6 +145,7 @@ def create_app(
                 "scrape_guard": lambda: scrape_guard,
                 "static_files": lambda: static_files,
                 **({} if mailbox is None else {"mailbox": mailbox}),
+                **({} if local_provider is None else {"local_provider": local_provider}),
             }
         ),
         exception_handlers=EXCEPTION_HANDLERS,

@@ -87,6 +87,7 @@ class ApiServer:
             asyncapi=asyncapi_document(__version__),
             lifespan=[self._hub_running],
             mailbox=container.mail_sender if settings.shows_mailbox else None,
+            local_provider=container.local_provider if settings.has_local_provider else None,
         )
 
     async def _authenticate(self, presented: AuthenticateBearerCommand, trace_id: TraceId) -> Actor:
