@@ -76,7 +76,7 @@ def caller_from(request: Request[Any, Any, Any], peer: Peer, cookies: SessionCoo
     return Caller.of(peer.network, user_agent=peer.user_agent, trusted_device=device or cookies.trusted_device(request))
 
 
-def _guarded(request: Request[Any, Any, Any], cookies: SessionCookies, delivery: Delivery) -> Delivery:
+def guarded(request: Request[Any, Any, Any], cookies: SessionCookies, delivery: Delivery) -> Delivery:
     if delivery == "cookie":
         cookies.require_own_page(request)
     return delivery
@@ -99,7 +99,7 @@ async def sign_in_handler(
     session_cookies: NamedDependency[SessionCookies],
     sign_in: NamedDependency[SignIn],
 ) -> Response[SignInBody]:
-    delivery = _guarded(request, session_cookies, content.delivery)
+    delivery = guarded(request, session_cookies, content.delivery)
     caller = caller_from(request, peer, session_cookies, device=content.trusted_device)
     return signed_in(await sign_in(actor, content.command(caller)), session_cookies, delivery=delivery)
 
@@ -121,7 +121,7 @@ async def answer_challenge_handler(
     session_cookies: NamedDependency[SessionCookies],
     answer_challenge: NamedDependency[AnswerChallenge],
 ) -> Response[SignInBody]:
-    delivery = _guarded(request, session_cookies, content.delivery)
+    delivery = guarded(request, session_cookies, content.delivery)
     caller = caller_from(request, peer, session_cookies)
     return signed_in(await answer_challenge(actor, content.command(caller)), session_cookies, delivery=delivery)
 

@@ -18,7 +18,7 @@ LONGEST_PASSWORD = 1024
 """In code points: far beyond what is ever right, and cheap to refuse."""
 
 Delivery: TypeAlias = Literal["body", "cookie"]
-_DELIVERY = Meta(description="where the refresh token goes: cookie keeps it out of the reach of scripts")
+DELIVERY = Meta(description="where the refresh token goes: cookie keeps it out of the reach of scripts")
 _PASSWORD = Meta(min_length=1, max_length=LONGEST_PASSWORD)
 _PROOF = Meta(min_length=1, max_length=8192, description="six digits, a backup code, or the JSON of a passkey's assertion")
 
@@ -33,7 +33,7 @@ class SolvedPuzzleBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
 class SignInRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     email: Annotated[str, Meta(min_length=1, max_length=320)]
     password: Annotated[str, _PASSWORD]
-    delivery: Annotated[Delivery, _DELIVERY] = "body"
+    delivery: Annotated[Delivery, DELIVERY] = "body"
     trusted_device: Annotated[OpaqueToken, Meta(description="of an earlier sign-in, where no cookie holds it")] | None = None
     work: SolvedPuzzleBody | None = None
 
@@ -47,7 +47,7 @@ class ChallengeAnswer(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     factor: FactorKind
     proof: Annotated[str, _PROOF]
     trusts_device: Annotated[bool, Meta(description="do not ask this device again for 30 days")] = False
-    delivery: Annotated[Delivery, _DELIVERY] = "body"
+    delivery: Annotated[Delivery, DELIVERY] = "body"
 
     def command(self, caller: Caller) -> AnswerChallengeCommand:
         answer = FactorAnswer(challenge=self.challenge, kind=self.factor, proof=self.proof)

@@ -60,7 +60,10 @@ class Challenge:
     attempts: int = 0
     closed_at: datetime | None = None
 
-    def takes(self, kind: FactorKind, *, purpose: ChallengePurpose, session_id: UUID | None, at: datetime) -> bool:
-        """Whether an answer of this kind, given for this purpose in this session, may be looked at."""
+    def is_open_to(self, kind: FactorKind, *, at: datetime) -> bool:
+        """Whether an answer of this kind may be looked at."""
         is_open = self.closed_at is None and self.attempts < MOST_ATTEMPTS and at < self.expires_at
-        return is_open and kind in self.factors and purpose is self.purpose and session_id == self.session_id
+        return is_open and kind in self.factors
+
+    def is_for(self, purpose: ChallengePurpose, session_id: UUID | None) -> bool:
+        return purpose is self.purpose and session_id == self.session_id

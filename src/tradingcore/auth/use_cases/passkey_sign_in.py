@@ -8,7 +8,7 @@ from typing import ClassVar
 from tradingcore.auth.errors import FactorRefused
 from tradingcore.auth.events import SignInRefused
 from tradingcore.auth.model.caller import Caller
-from tradingcore.auth.model.challenge import ChallengePurpose, FactorKind
+from tradingcore.auth.model.challenge import FactorKind
 from tradingcore.auth.model.passkey import Passkey, passkey_challenge
 from tradingcore.auth.model.session import AuthMethod
 from tradingcore.auth.policies.limits import AttemptPolicy
@@ -102,23 +102,24 @@ class FinishPasskeySignIn(UseCase[FinishPasskeySignInCommand, OpenedSession]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartPasskeySignInAnswerCommand:
-    """``challenge`` is the token of a sign-in, or of a step-up in the caller's session."""
+    """``challenge`` is the token of a sign-in or of a step-up."""
 
     challenge: str
-    purpose: ChallengePurpose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartPasskeySignInAnswer(UseCase[StartPasskeySignInAnswerCommand, str]):
-    """Return the options, as JSON, by which a passkey answers a challenge. Raises `ChallengeEnded`."""
+    """Return the options, as JSON, by which a passkey answers a challenge. Raises `ChallengeEnded`.
+
+    They name the keys of the account, to whoever holds the token and so knows the password.
+    """
 
     permission: ClassVar[Permission] = Permission.PUBLIC
     uow: UnitOfWorkFactory[SignInUnitOfWork]
     factors: SecondFactors
 
     async def handle(self, actor: Actor, command: StartPasskeySignInAnswerCommand) -> str:
-        session_id = actor.session_id if command.purpose is ChallengePurpose.STEP_UP else None
-        challenge = await self.factors.find_challenge(command.challenge, FactorKind.PASSKEY, command.purpose, session_id=session_id)
+        challenge = await self.factors.find_challenge(command.challenge, FactorKind.PASSKEY)
         async with self.uow(actor.acting_for(challenge.user_id)) as unit:
             known = await unit.passkeys.list_of(challenge.user_id)
         return self.factors.ceremonies.request_options(challenge=passkey_challenge(command.challenge), known=known)

@@ -138,7 +138,9 @@ class SecondFactors:
         used up in one transaction: of equal answers that come at once, one gets here. Raises `ChallengeEnded`, `FactorRefused`,
         `TooManyAttempts` and `StaleVersion`.
         """
-        challenge = await self.find_challenge(answer.challenge, answer.kind, purpose, session_id=session_id)
+        challenge = await self.find_challenge(answer.challenge, answer.kind)
+        if not challenge.is_for(purpose, session_id):
+            raise ChallengeEnded(_ENDED)
         owner = actor.acting_for(challenge.user_id)
         async with uow(owner) as unit:
             if not await unit.challenges.take_attempt(challenge.id, at=self.clock.now()):
@@ -165,12 +167,10 @@ class SecondFactors:
         """Count an attempt at a code before it is looked at. Raises `TooManyAttempts`."""
         return await self.attempts.reserve(self.limits.code_check(user_id=user_id))
 
-    async def find_challenge(
-        self, token: str, kind: FactorKind, purpose: ChallengePurpose, *, session_id: UUID | None = None
-    ) -> Challenge:
-        """Return the open challenge that takes such an answer. Raises `ChallengeEnded`."""
+    async def find_challenge(self, token: str, kind: FactorKind) -> Challenge:
+        """Return the challenge if it is open to such an answer. Raises `ChallengeEnded`."""
         found = await self.lookup.challenge(opaque_token_hash(token)) if is_opaque_token(token) else None
-        if found is None or not found.takes(kind, purpose=purpose, session_id=session_id, at=self.clock.now()):
+        if found is None or not found.is_open_to(kind, at=self.clock.now()):
             raise ChallengeEnded(_ENDED)
         return found
 

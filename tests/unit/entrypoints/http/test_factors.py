@@ -95,6 +95,7 @@ async def test_authenticator_lives_from_its_qr_code_to_its_end(world: World) -> 
     person = await somebody(world)
     assert (await person.ask("GET", "/account/factors")).json() == {
         "totp": None,
+        "passkeys": [],
         "backup_codes": {"left": 0, "is_low": False},
         "is_required": False,
     }
