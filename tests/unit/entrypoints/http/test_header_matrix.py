@@ -10,6 +10,7 @@ import httpx
 import pytest
 from litestar.routes import HTTPRoute
 
+from entrypoints.http.cookies import PATHS_WITH_COOKIES
 from tests.asvs import asvs
 from tests.unit.entrypoints.http.world import ORIGIN, World
 from tradingcore.kernel.authz import Role
@@ -93,6 +94,8 @@ async def test_every_route_may_be_read_from_listed_origins_alone(shared_world: W
             answer = await ask(client, method, path, origin=ORIGIN)
             if (answer.headers.get("access-control-allow-origin"), answer.headers.get("vary")) != (ORIGIN, "Origin"):
                 wrong.append((method, path, ORIGIN))
+            if (answer.headers.get("access-control-allow-credentials") == "true") != (path in PATHS_WITH_COOKIES):
+                wrong.append((method, path, "with cookies"))
             for origin in FOREIGN:
                 answer = await ask(client, method, path, origin=origin)
                 if [name for name in answer.headers if name.startswith("access-control-")]:
