@@ -19,6 +19,8 @@ from typing import Final
 from adapters.system.private_file import PrivateFile, SecretsUnusable
 
 KEY_BYTES: Final = 32
+FEWEST_DIFFERENT_BYTES: Final = 16
+"""Of 32 random bytes fewer than 16 different ones occur once in 10^16 keys."""
 RETIRES_AFTER: Final = timedelta(days=30)
 """How long a replaced key stays at least: longer than anything that is sealed without an owner's key lives."""
 
@@ -40,6 +42,8 @@ class KeyRing:
             raise SecretsUnusable("a key ring needs at least one key-encryption key")
         if any(len(key.secret) != KEY_BYTES for key in self.keys.values()):
             raise SecretsUnusable(f"a key-encryption key has {KEY_BYTES} bytes")
+        if any(len(set(key.secret)) < FEWEST_DIFFERENT_BYTES for key in self.keys.values()):
+            raise SecretsUnusable("a key-encryption key is not random: take one that this program has made")
 
     @property
     def current_version(self) -> str:

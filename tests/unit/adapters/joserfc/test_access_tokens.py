@@ -20,7 +20,7 @@ def tokens_of(ring: SigningRing, *, issuer: str = "us", audience: str = "our api
     return JoserfcAccessTokens(lambda: ring, issuer=issuer, audience=audience)
 
 
-@asvs("9.1.1", "9.1.2", "9.2.1")
+@asvs("9.1.1", "9.1.2", "9.2.1", "11.6.1")
 class TestEs256(AccessTokensContract):
     algorithm: Algorithm = "ES256"
 

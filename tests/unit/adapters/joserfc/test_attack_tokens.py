@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from time import perf_counter
 
 import pytest
@@ -19,6 +20,7 @@ RING = SigningRing.fresh()
 FORGE = Forge(RING)
 FEWEST_ATTACKS = 60
 MOST_SECONDS = 0.005
+INSTALLATIONS = 100
 ATTACKS = attack_tokens(RING)
 
 
@@ -61,6 +63,27 @@ def test_an_attack_costs_little_time() -> None:
         if min(seconds) > MOST_SECONDS:
             slow.append((name, min(seconds)))
     assert slow == []
+
+
+@pytest.mark.campaign
+def test_every_installation_refuses_every_attack() -> None:
+    """The same against a hundred installations, each with keys of its own."""
+    begun, refused, best = perf_counter(), 0, dict.fromkeys(ATTACKS, 1.0)
+    for _ in range(INSTALLATIONS):
+        ring = SigningRing.fresh()
+        verifier = JoserfcAccessTokens(lambda ring=ring: ring, issuer="us", audience="our api")  # type: ignore[misc]  # bound early
+        for name, token in attack_tokens(ring).items():
+            at = perf_counter()
+            try:
+                verifier.verify(token, at=MONDAY)
+            except CredentialRefused:
+                refused += 1
+            best[name] = min(best[name], perf_counter() - at)
+    count, slowest = INSTALLATIONS * len(ATTACKS), max(best.values())
+    line = {"id": "G25", "n": count, "failures": count - refused, "seed": None, "seconds": round(perf_counter() - begun, 1)}
+    print(json.dumps({**line, "attacks": len(ATTACKS), "slowest_seconds": round(slowest, 5)}))
+    assert slowest < MOST_SECONDS
+    assert refused == count
 
 
 @settings(max_examples=300, deadline=None)

@@ -13,6 +13,7 @@ from adapters.joserfc.signing_keys import SigningKeyFile, SigningRing
 from adapters.passwords.breach_filter import BreachFilter
 from entrypoints.cli import app
 from entrypoints.cli.exits import Exit
+from tests.asvs import asvs
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +29,7 @@ def run(*arguments: str) -> int:
     return int(end.value.code or 0)
 
 
+@asvs("13.3.4")
 def test_rotation_has_a_new_key_sign_and_the_old_one_verify(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = SigningKeyFile(tmp_path / "secrets" / "signing_keys")().signing
     assert run("--json", "--data-dir", str(tmp_path), "keys", "rotate") == Exit.OK
