@@ -11,14 +11,18 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import rich_click as click
 
 from entrypoints.cli.console import Session, command_body
 from entrypoints.cli.exits import CommandFailed, Exit
 from entrypoints.settings import Settings
+from tradingcore.kernel.authz import Actor
 from tradingcore.kernel.errors import TradingCoreError
+
+if TYPE_CHECKING:
+    from entrypoints.container import Container
 
 LEAST_FREE_BYTES: Final = 2 * 1024**3
 EXTRAS: Final = {
@@ -134,10 +138,24 @@ async def _storage(settings: Settings) -> AsyncIterator[Finding]:
             yield Finding("isolation", Health.FAILED if broken else Health.OK, detail)
             async with running(settings, ProcessKind.OPERATOR) as platform_:
                 outbox = await platform_.container.outbox().status()
+                yield await _keys(platform_.container)
             health = Health.WARNING if outbox.parked else Health.OK
             yield Finding("outbox", health, f"{outbox.open} open, {outbox.parked} parked")
     except TradingCoreError as error:
         yield Finding("storage", Health.FAILED, str(error))
+
+
+async def _keys(container: Container) -> Finding:
+    """Personal data whose keys were left behind, by a restore without the folder of secrets say, cannot be read."""
+    from adapters.postgres.auth.key_rotation import DataKeyRotation
+
+    actor = Actor.operator(container.ids().new_trace_id())
+    in_use = await DataKeyRotation(container.auth_uow(), container.sealer(), container.clock()).versions_in_use(actor)
+    missing = in_use - container.key_rings()().keys.keys()
+    if missing:
+        detail = f"personal data is sealed by {', '.join(sorted(missing))}: bring the folder secrets that belongs to this database"
+        return Finding("keys", Health.FAILED, detail)
+    return Finding("keys", Health.OK, f"{len(in_use)} of {len(container.key_rings()().keys)} key-encryption keys in use")
 
 
 def _version(name: str) -> str:

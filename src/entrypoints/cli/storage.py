@@ -99,6 +99,7 @@ async def backup(session: Session, file: Path) -> None:
     from entrypoints.platform import embedded_backups
 
     size = await embedded_backups(session.settings).backup(file)
+    session.note(f"keep a copy of {session.settings.data_dir / 'secrets'} elsewhere: without its keys personal data is unreadable")
     if session.is_json:
         session.document({"file": str(file), "bytes": size})
     else:

@@ -254,6 +254,12 @@ def test_command_rotates_and_goes_on_after_an_interruption(
         told: dict[str, Any] = json.loads(capsys.readouterr().out)
         return told
 
+    def keys_finding() -> tuple[str, str]:
+        with pytest.raises(SystemExit):
+            app.run(["--json", "--storage", storage, "--data-dir", str(tmp_path), "doctor"])
+        (found,) = [one for one in json.loads(capsys.readouterr().out) if one["check"] == "keys"]
+        return found["health"], found["detail"]
+
     person, other = run_apart(with_place(lambda place: place.people(2)))
     ring = KeyRingFile(tmp_path / "secrets" / "sealing_keys")
     first = ring().current_version
@@ -264,8 +270,14 @@ def test_command_rotates_and_goes_on_after_an_interruption(
     unfinished = ring.rotate().current_version
     assert rotate("--retire")["version"] == unfinished
     assert list(ring().keys) == [first, told["version"], unfinished]
+    assert keys_finding() == ("ok", "1 of 3 key-encryption keys in use")
     assert rotate("--user", str(person.id)) == {"user_id": str(person.id), "values": 9}
     run_apart(with_place(lambda place: place.assert_readable([person, other])))
+    # As after a restore on another machine, where the folder of secrets was forgotten.
+    (tmp_path / "secrets" / "sealing_keys").unlink()
+    health, detail = keys_finding()
+    assert health == "failed"
+    assert f"personal data is sealed by {unfinished}" in detail
 
 
 async def test_only_the_platform_rotates(place: Place, api_engine: AsyncEngine) -> None:
