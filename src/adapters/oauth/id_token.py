@@ -41,7 +41,7 @@ class IdTokens:
         if len(token) > LARGEST_TOKEN:
             raise self._calls.refused("size of the token")
         header = self._header_of(token)
-        key = await self._keys.find(keys_address, header["kid"])
+        key = await self._keys.find(keys_address, header.get("kid"))
         if key is None:
             raise self._calls.refused("unknown key")
         # The key decides on the algorithm, never the token.
@@ -61,7 +61,7 @@ class IdTokens:
             header = json.loads(base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True))
         except (binascii.Error, ValueError, RecursionError):
             header = None
-        if not isinstance(header, dict) or not isinstance(header.get("kid"), str):
+        if not isinstance(header, dict) or not isinstance(header.get("kid", ""), str):
             raise self._calls.refused("head of the token")
         # Whatever it calls critical, nobody here understands; and a token of another type is no ID token.
         if "crit" in header or header.get("typ", "JWT") not in ("JWT", "jwt"):

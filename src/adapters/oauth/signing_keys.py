@@ -33,22 +33,27 @@ class SigningKeys:
         self._fetched_at: datetime | None = None
         self._lock = asyncio.Lock()
 
-    async def find(self, address: str, kid: str) -> SigningKey | None:
-        """Raises `Unavailable` while there are no keys at all."""
-        if not self._is_stale() and (known := self._keys.get(kid)) is not None:
+    async def find(self, address: str, kid: str | None) -> SigningKey | None:
+        """Without a ``kid`` there must be no choice (OpenID Connect Core 10.1). Raises `Unavailable` while there are no keys."""
+        if not self._is_stale() and (known := self._known(kid)) is not None:
             return known
         async with self._lock:
             now = self._clock.now()
             is_stale = self._is_stale()
             may_ask = self._asked_at is None or now - self._asked_at >= _RARELY
-            if may_ask and (is_stale or kid not in self._keys):
+            if may_ask and (is_stale or self._known(kid) is None):
                 self._asked_at = now
                 self._keys = await self._fetch(address)
                 self._fetched_at = now
             elif is_stale:
                 # Old keys may have been withdrawn: better to wait a minute than to trust one of them.
                 raise self._calls.unavailable("does not show its keys")
-            return self._keys.get(kid)
+            return self._known(kid)
+
+    def _known(self, kid: str | None) -> SigningKey | None:
+        if kid is None:
+            return next(iter(self._keys.values())) if len(self._keys) == 1 else None
+        return self._keys.get(kid)
 
     def _is_stale(self) -> bool:
         return self._fetched_at is None or self._clock.now() - self._fetched_at >= _KEPT_FOR
@@ -58,11 +63,11 @@ class SigningKeys:
         listed = answer.as_object().get("keys")
         if not answer.is_ok or not isinstance(listed, list):
             raise self._calls.unavailable("does not show its keys")
-        return {key.kid: key for key in map(_usable, listed[:_MOST_KEYS]) if key is not None and key.kid}
+        return {key.kid or "": key for key in map(_usable, listed[:_MOST_KEYS]) if key is not None}
 
 
 def _usable(value: Any) -> SigningKey | None:
-    if not isinstance(value, dict) or value.get("use") == "enc" or not isinstance(value.get("kid"), str):
+    if not isinstance(value, dict) or value.get("use") == "enc" or not isinstance(value.get("kid", ""), str):
         return None
     if value.get("kty") not in ("RSA", "EC"):
         return None  # a shared secret is no public key

@@ -205,9 +205,21 @@ def access_token_as_id_token(kit: Kit) -> None:
     kit.fake.header = lambda header: header | {"typ": "at+jwt"}
 
 
-@case("head of the token", OPENID)
-def no_key_id(kit: Kit) -> None:
+@case("unknown key", OPENID)
+def no_key_id_where_there_is_a_choice(kit: Kit) -> None:
+    kit.fake.keys.append(rsa_key("key-2").as_dict(private=False))
     kit.fake.header = lambda header: {"alg": header["alg"]}
+
+
+@case("signature of the token", OPENID)
+def no_key_id_and_a_key_of_the_attacker(kit: Kit) -> None:
+    kit.fake.sign = sign_with(rsa_key("attacker"))
+    kit.fake.header = lambda header: {"alg": header["alg"]}
+
+
+@case("head of the token", OPENID)
+def key_id_is_a_number(kit: Kit) -> None:
+    kit.fake.header = lambda header: header | {"kid": 1}
 
 
 @case("unknown key", OPENID)

@@ -190,6 +190,14 @@ async def test_keys_rotate(provider: Provider) -> None:
         assert (await kit.identify()).subject == "1234567890"
 
 
+@pytest.mark.parametrize("provider", OPENID)
+async def test_only_key_needs_no_name(provider: Provider) -> None:
+    kit = Kit(provider)
+    kit.fake.keys = [{name: value for name, value in rsa_key().as_dict(private=False).items() if name != "kid"}]
+    kit.fake.header = lambda header: {"alg": header["alg"]}
+    assert (await kit.identify()).subject == "1234567890"
+
+
 async def test_apple_gets_a_secret_that_holds_for_five_minutes() -> None:
     kit = Kit(Provider.APPLE)
     await kit.identify()
