@@ -127,6 +127,11 @@ class Samples:
         self.answers[is_known].add((answer.status_code, content))
 
     @property
+    def is_uniform(self) -> bool:
+        """One answer for all, byte for byte, and not one of a fault."""
+        return self.answers[True] == self.answers[False] and [status < 500 for status, _ in self.answers[True]] == [True]
+
+    @property
     def effect(self) -> float:
         """Rank-biserial correlation of the Mann-Whitney U test: 0 for no difference, 1 for samples that do not overlap."""
         return abs(rank_biserial(self.known, self.unknown))
@@ -217,7 +222,8 @@ async def test_answers_are_the_same_bytes(site: Site) -> None:
     for flow in FLOWS:
         samples = await site.measure(flow, count=SMALL, seed=23)
         assert samples.answers[True] == samples.answers[False], flow
-        assert len(samples.answers[True]) == 1, flow
+        ((status, _),) = samples.answers[True]
+        assert status == (401 if flow == "sign_in" else 202), flow
 
 
 @pytest.mark.campaign
@@ -230,7 +236,7 @@ async def test_times_do_not_tell(site: Site, run: int) -> None:
     failures = [
         samples.flow
         for samples in found
-        if samples.effect >= LARGEST_EFFECT or samples.gap >= LARGEST_GAP_SECONDS or samples.answers[True] != samples.answers[False]
+        if samples.effect >= LARGEST_EFFECT or samples.gap >= LARGEST_GAP_SECONDS or not samples.is_uniform
     ]
     line = {
         "id": "G23",
@@ -246,20 +252,17 @@ async def test_times_do_not_tell(site: Site, run: int) -> None:
 
 
 @pytest.mark.campaign
-async def test_a_flow_that_looks_before_it_answers_is_found(site: Site) -> None:
+async def test_a_flow_that_looks_before_it_answers_is_found(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     lookup, uow, mailer = site.container.account_lookup(), site.container.auth_uow(), site.container.mailer()
 
-    class LooksFirst(RequestPasswordReset):
-        permission = RequestPasswordReset.permission
+    async def look_first(_: RequestPasswordReset, actor: Actor, command: RequestPasswordResetCommand) -> None:
+        account = await lookup.by_email(EmailAddress.parse(command.email))
+        if account is not None:
+            async with uow(actor.acting_for(account.id)) as unit:
+                mailer.request(unit, "reset_password", account.email, "en")
 
-        async def handle(self, actor: Actor, command: RequestPasswordResetCommand) -> None:
-            account = await lookup.by_email(EmailAddress.parse(command.email))
-            if account is not None:
-                async with uow(actor.acting_for(account.id)) as unit:
-                    mailer.request(unit, "reset_password", account.email, "en")
-
-    reset = site.container.request_password_reset
-    reset.override(providers.Factory(LooksFirst, **reset.kwargs))
+    monkeypatch.setattr(RequestPasswordReset, "handle", look_first)
     with one_core():
         samples = await site.measure("reset", count=300, seed=7)
+    assert samples.answers[True] == samples.answers[False] == {(202, b'{"status":"accepted"}')}
     assert samples.effect > LARGEST_EFFECT
