@@ -102,7 +102,7 @@ class FakeProvider:
         assert not self.is_openid or "openid" in asked["scope"].split()
         if self.provider is Provider.APPLE:
             assert asked["response_mode"] == "form_post"
-        code = f"code-{len(self.grants)}"
+        code = f"{self.provider.value}-code-{len(self.grants)}"
         person = person or Person()
         self.grants[code] = Grant(person, asked["code_challenge"], asked.get("nonce"), asked["redirect_uri"])
         user = None

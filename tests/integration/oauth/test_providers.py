@@ -24,7 +24,7 @@ from tradingcore.auth.ports.identities import IdentityProvider
 from tradingcore.kernel.errors import Unavailable
 from tradingcore.testing.auth.identity_providers import Approve, IdentityProviderContract
 
-ADAPTERS = {
+ADAPTERS: dict[Provider, type] = {
     Provider.GOOGLE: OpenIdIdentityProvider,
     Provider.APPLE: AppleIdentityProvider,
     Provider.FACEBOOK: FacebookIdentityProvider,
@@ -41,7 +41,7 @@ class TestOAuthProviders(IdentityProviderContract):
 
     @pytest.fixture
     def provider(self, kit: Kit) -> IdentityProvider:
-        assert type(kit.adapter) is ADAPTERS[kit.provider]
+        assert isinstance(kit.adapter, ADAPTERS[kit.provider])
         return kit.adapter
 
     @pytest.fixture
