@@ -12,7 +12,7 @@ from litestar import Litestar, Request, Router
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
 
-from entrypoints.http.di import injected
+from entrypoints.http.di import injected, resolve_in_turn
 from entrypoints.http.edge import Edge
 from entrypoints.http.health import Lifecycle, ProbeReadiness
 from entrypoints.http.identity import Authenticate, Identify, actor_of
@@ -158,6 +158,7 @@ def create_app(
         logging_config=None,
         debug=False,
     )
+    resolve_in_turn(app)
     described = openapi_document(app, version=settings.version)
     documents.append(Documents(openapi=msgspec.json.encode(described), asyncapi=json.dumps(asyncapi or {}).encode()))
     # The framework's middleware does not see what it cannot route; this layer sees everything.
