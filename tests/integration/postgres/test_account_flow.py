@@ -11,7 +11,9 @@ import pytest_asyncio
 from dependency_injector import providers
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.cryptography.key_ring import fixed_ring
+from adapters.cryptography.key_ring import KeyRing, fixed_ring
+from adapters.cryptography.sealing import AesGcmSealer
+from adapters.postgres.auth.accounts import PostgresAccountLookup
 from adapters.postgres.connect import connected
 from entrypoints.container import Container
 from entrypoints.sections import PasswordsSection
@@ -199,3 +201,16 @@ async def test_nothing_personal_lies_open_in_the_database(processes: Processes, 
     for planted in ("planted", "Planted-Name", PASSWORD):
         found = [form for form in (planted, planted.encode().hex()) if form in everything]
         assert found == []
+
+
+async def test_unknown_address_is_looked_up_after_keys_were_replaced(api_engine: AsyncEngine) -> None:
+    rings = [KeyRing.fresh(), KeyRing.fresh()]
+    current = rings[:1]
+    sealer = AesGcmSealer(lambda: current[0], index_key=bytes(32))
+    lookup = PostgresAccountLookup(api_engine, sealer)
+    assert await lookup.by_email(an_address("unknown")) is None
+    current[0] = rings[1]
+    for _ in range(5_000):
+        sealer.seal(sealer.new_key(), b"", about="")  # pushes what was unwrapped out of memory
+    for _ in range(2):
+        assert await lookup.by_email(an_address("unknown")) is None
