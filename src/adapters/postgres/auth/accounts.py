@@ -148,7 +148,10 @@ class PostgresAccountLookup(AccountLookup):
         async with transaction(self._engine, LOOK_UP, read_only=True) as connection:
             await connection.execute(_NAME_EMAIL, {"index": index.hex()})
             row = (await connection.execute(statement)).one_or_none()
-        return self._open_decoy() if row is None else read_account(row, self._sealer)
+        if row is None:
+            self._open_decoy()
+            return None
+        return read_account(row, self._sealer)
 
     def _open_decoy(self) -> None:
         try:
