@@ -50,6 +50,7 @@ VERBS = frozenset(
             "Change",
             "Confirm",
             "Enrol",
+            "Finish",
             "Erase",
             "Mail",
             "Regenerate",
