@@ -86,7 +86,9 @@ class JinjaMailComposer(MailComposer):
 
     def _link(self, order: MailOrder) -> str | None:
         page = CATALOGUE[order.template].link
-        return None if page is None else f"{self._base_url}/mail/{page}#token={quote(order.values['token'], safe='')}"
+        if page is None:
+            return None
+        return f"{self._base_url}/mail/{page}?lang={order.locale.value}#token={quote(order.values['token'], safe='')}"
 
 
 def _read(name: str) -> str:

@@ -131,7 +131,8 @@ class MailComposerContract:
             for name, value in order.values.items():
                 assert name == "at" or value in part, f"{name} is not shown"
             link = CATALOGUE[template].link
-            assert (f"https://app.example.com/mail/{link}#token=a-token_1" in part) == (link is not None)
+            address = f"https://app.example.com/mail/{link}?lang={locale.value}#token=a-token_1"
+            assert (address in part) == (link is not None)
 
     @pytest.mark.parametrize("template", list(CATALOGUE))
     def test_languages_differ(self, composer: MailComposer, template: MailTemplate) -> None:

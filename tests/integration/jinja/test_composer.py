@@ -44,7 +44,7 @@ def test_html_loads_nothing_from_elsewhere(composer: JinjaMailComposer, template
 def test_links_come_from_the_settings_and_hide_their_token_from_servers(composer: JinjaMailComposer) -> None:
     mail = composer.compose(an_order(MailTemplate.RESET_PASSWORD), mail_id=MailId(an_id()))
     (address,) = re.findall(r"https://\S+", mail.text)
-    assert address == "https://app.example.com/mail/reset-password#token=a-token_1"
+    assert address == "https://app.example.com/mail/reset-password?lang=en#token=a-token_1"
 
 
 def test_moment_is_written_out_in_the_language_of_the_mail(composer: JinjaMailComposer) -> None:

@@ -33,13 +33,14 @@ const TEXTS = {
 };
 
 const find = (id) => document.getElementById(id);
-const language = (navigator.languages ?? []).map((tag) => tag.slice(0, 2)).find((tag) => tag in TEXTS) ?? "en";
+const asked = new URLSearchParams(location.search).get("lang");
+const language = [asked, ...(navigator.languages ?? [])].map((tag) => (tag ?? "").slice(0, 2)).find((tag) => tag in TEXTS) ?? "en";
 const texts = TEXTS[language];
 const name = location.pathname.split("/").pop();
 const page = PAGES[name];
 const token = new URLSearchParams(location.hash.slice(1)).get("token");
 // Out of the history of the browser, too.
-history.replaceState(null, "", location.pathname);
+history.replaceState(null, "", location.pathname + location.search);
 document.documentElement.lang = language;
 
 const say = (text, isFault) => {

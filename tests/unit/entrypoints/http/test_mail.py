@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -29,26 +30,38 @@ def mailbox() -> MemoryMailbox:
     return MemoryMailbox(FakeClock())
 
 
-def a_client(world: World, mailbox: MemoryMailbox | None) -> httpx.AsyncClient:
-    async def nobody(*_: object) -> None:
-        raise AssertionError("no test signs in")
+@pytest.fixture(scope="module")
+def apps(shared_world: World) -> Apps:
+    return Apps(shared_world)
 
-    async def ready() -> Readiness:
-        return Readiness(())
 
-    app = create_app(
-        world.use_cases,
-        settings=HttpSettings(cursor_key=b"c" * 32, pseudonym_key=b"p" * 32),
-        authenticate=nobody,  # type: ignore[arg-type]  # never called
-        readiness=ready,
-        mailbox=None if mailbox is None else lambda: mailbox,
-    )
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api.test")  # type: ignore[arg-type]  # an ASGI app
+class Apps:
+    """The application without a mailbox, and one that shows the mailbox of the test that is under way."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._shown: MemoryMailbox | None = None
+        self._apps = [self._made(mailbox=mailbox) for mailbox in (None, lambda: self._shown)]
+
+    def _made(self, **options: Any) -> Any:
+        async def nobody(*_: object) -> Any:
+            raise AssertionError("no test signs in")
+
+        async def ready() -> Readiness:
+            return Readiness(())
+
+        settings = HttpSettings(cursor_key=b"c" * 32, pseudonym_key=b"p" * 32)
+        return create_app(self._world.use_cases, settings=settings, authenticate=nobody, readiness=ready, **options)
+
+    def client(self, mailbox: MemoryMailbox | None = None) -> httpx.AsyncClient:
+        self._shown = mailbox
+        app = self._apps[mailbox is not None]
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api.test")
 
 
 @pytest.mark.parametrize("link", LINKS)
-async def test_link_leads_to_a_page_that_runs_only_our_own_script(world: World, link: str) -> None:
-    async with a_client(world, None) as client:
+async def test_link_leads_to_a_page_that_runs_only_our_own_script(apps: Apps, link: str) -> None:
+    async with apps.client() as client:
         answer = await client.get(f"/mail/{link}")
     assert answer.status_code == 200
     assert "/static/mail.js" in answer.text
@@ -56,8 +69,8 @@ async def test_link_leads_to_a_page_that_runs_only_our_own_script(world: World, 
     assert answer.headers["referrer-policy"] == "no-referrer"
 
 
-async def test_other_names_lead_nowhere(world: World) -> None:
-    async with a_client(world, None) as client:
+async def test_other_names_lead_nowhere(apps: Apps) -> None:
+    async with apps.client() as client:
         assert (await client.get("/mail/index.html")).status_code == 404
         assert (await client.get("/mail/anything")).status_code == 404
 
@@ -71,14 +84,19 @@ def test_script_knows_every_link_in_both_languages() -> None:
 def test_script_sends_the_token_in_a_body_and_only_when_the_button_is_pressed() -> None:
     assert SCRIPT.count("fetch(") == 1
     assert re.search(r'addEventListener\("submit"', SCRIPT)
-    assert "location.hash" in SCRIPT
-    assert "location.search" not in SCRIPT
+    assert 'new URLSearchParams(location.hash.slice(1)).get("token")' in SCRIPT
+    used = [line.strip() for line in SCRIPT.splitlines() if re.search(r"\btoken\b", line) and not line.startswith("//")]
+    assert used == [
+        'const token = new URLSearchParams(location.hash.slice(1)).get("token");',
+        "const body = { token };",
+        "if (page === undefined || !token) {",
+    ]
 
 
-async def test_mailbox_lists_mails_and_opens_their_links(world: World, mailbox: MemoryMailbox) -> None:
+async def test_mailbox_lists_mails_and_opens_their_links(apps: Apps, mailbox: MemoryMailbox) -> None:
     mail = a_mail(subject="<b>Hi</b>", text="Open https://app.example/mail/verify-address#token=a&b now\n<i>\n")
     await mailbox.send(mail)
-    async with a_client(world, mailbox) as client:
+    async with apps.client(mailbox) as client:
         listed = await client.get("/dev/mailbox")
         shown = await client.get(f"/dev/mailbox/{mail.id}")
         messages = (await client.get("/dev/mailbox/messages")).json()
@@ -91,10 +109,10 @@ async def test_mailbox_lists_mails_and_opens_their_links(world: World, mailbox: 
     ]
 
 
-async def test_mail_is_shown_where_it_can_neither_run_nor_load_anything(world: World, mailbox: MemoryMailbox) -> None:
+async def test_mail_is_shown_where_it_can_neither_run_nor_load_anything(apps: Apps, mailbox: MemoryMailbox) -> None:
     mail = a_mail(html="<script>1</script>")
     await mailbox.send(mail)
-    async with a_client(world, mailbox) as client:
+    async with apps.client(mailbox) as client:
         answer = await client.get(f"/dev/mailbox/{mail.id}/html")
         page = await client.get(f"/dev/mailbox/{mail.id}")
     assert answer.text == mail.html
@@ -105,15 +123,15 @@ async def test_mail_is_shown_where_it_can_neither_run_nor_load_anything(world: W
     assert policy.startswith("default-src 'none'")
 
 
-async def test_unknown_mail_is_not_found(world: World, mailbox: MemoryMailbox) -> None:
-    async with a_client(world, mailbox) as client:
+async def test_unknown_mail_is_not_found(apps: Apps, mailbox: MemoryMailbox) -> None:
+    async with apps.client(mailbox) as client:
         for path in ("", "/html"):
             answer = await client.get(f"/dev/mailbox/00000000-0000-7000-8000-000000000001{path}")
             assert (answer.status_code, json.loads(answer.text)["code"]) == (404, "not_found")
 
 
 @asvs("13.4.2")
-async def test_mailbox_does_not_exist_unless_it_was_asked_for(world: World) -> None:
-    async with a_client(world, None) as client:
+async def test_mailbox_does_not_exist_unless_it_was_asked_for(apps: Apps) -> None:
+    async with apps.client() as client:
         for path in ("", "/messages", "/00000000-0000-7000-8000-000000000001"):
             assert (await client.get(f"/dev/mailbox{path}")).status_code == 404
