@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import ClassVar, Protocol
 
 from tradingcore.auth.events import AccountErased
-from tradingcore.auth.model.account import AccountStatus, UserAccount
+from tradingcore.auth.model.account import UserAccount
 from tradingcore.auth.model.one_time_token import TokenPurpose
 from tradingcore.auth.model.session import EndReason
 from tradingcore.auth.ports.erasure import PersonalRecords
@@ -84,8 +84,7 @@ class EraseAccount(UseCase[EraseAccountCommand, bool]):
         now = self.clock.now()
         async with self.uow(actor) as unit:
             account = await unit.accounts.get(command.user_id)
-            if account.status is not AccountStatus.CLOSED:
-                await _close(unit, account, self.mailer, at=now)
+            await _close(unit, account, self.mailer, at=now)
         async with self.uow(actor) as unit:
             is_first = await unit.personal_records.erase(account.id)
             if is_first:

@@ -14,7 +14,7 @@ from tradingcore.auth.errors import AccountNotFound
 from tradingcore.auth.model.account import AccountStatus
 from tradingcore.auth.use_cases.close_account import CloseAccountCommand, EraseAccount, EraseAccountCommand
 from tradingcore.auth.use_cases.export_own_data import ExportOwnData, ExportOwnDataCommand
-from tradingcore.kernel.authz import Actor, UserId
+from tradingcore.kernel.authz import Actor, Permission, UserId
 from tradingcore.kernel.errors import PermissionDenied, StepUpRequired, Unauthenticated
 from tradingcore.testing.auth.builders import the_owner_of
 from tradingcore.testing.auth.erasure import NAME, somebody
@@ -47,6 +47,9 @@ async def test_export_holds_what_is_kept_of_its_owner_and_nothing_of_others(worl
     assert [len(kept) for kept in about] == [1, 1, 1, 1]
     assert [data.sessions[0].user_id, data.identities[0].user_id, data.trusted_devices[0].user_id] == [mine.id] * 3
     assert data.api_keys[0].name == f"{NAME}'s robot"
+    # Who may see the keys of all exports the own ones.
+    manager = replace(me, permissions=me.permissions | {Permission.KEYS_MANAGE, Permission.USERS_MANAGE})
+    assert len((await export(manager, ExportOwnDataCommand())).api_keys) == 1
 
 
 async def test_export_reads_the_whole_trail(world: AccountsWorld, export: ExportOwnData) -> None:
@@ -109,6 +112,7 @@ async def test_nobody_else_is_erased_and_nobody_erases_but_the_platform(world: A
     person, other = await somebody(world.uow), await somebody(world.uow, name="Ana")
     with pytest.raises(PermissionDenied):
         await erase(the_owner_of(person), EraseAccountCommand(user_id=person.id))
+    assert world.account(person.id).status is AccountStatus.ACTIVE
     with pytest.raises(AccountNotFound):
         await erase(an_actor(), EraseAccountCommand(user_id=UserId(an_id())))
     await erase(an_actor(), EraseAccountCommand(user_id=person.id))
