@@ -83,6 +83,11 @@ async def page_handler(request: Request[Any, Any, Any], static_files: NamedDepen
     return static_file(request, static_files, "index.html")
 
 
+@get("/sign-in", include_in_schema=False)
+async def sign_in_page_handler(request: Request[Any, Any, Any], static_files: NamedDependency[StaticFiles]) -> Response[Any]:
+    return static_file(request, static_files, "sign-in.html")
+
+
 @get("/static/{name:str}", include_in_schema=False)
 async def static_handler(
     request: Request[Any, Any, Any], name: FromPath[str], static_files: NamedDependency[StaticFiles]
@@ -117,7 +122,15 @@ async def asyncapi_handler(documents: NamedDependency[Documents]) -> Response[by
 
 ROUTES = Router(
     "/",
-    route_handlers=[live_handler, ready_handler, startup_handler, metrics_handler, page_handler, static_handler],
+    route_handlers=[
+        live_handler,
+        ready_handler,
+        startup_handler,
+        metrics_handler,
+        page_handler,
+        sign_in_page_handler,
+        static_handler,
+    ],
     tags=["system"],
 )
 DOCUMENT_ROUTES = Router("/", route_handlers=[docs_handler, openapi_handler, asyncapi_handler])

@@ -6,7 +6,8 @@ const PAGES = {
   "reset-password": { path: "/api/v1/auth/password-reset/confirm", password: true },
   "confirm-address-change": { path: "/api/v1/auth/address-change/confirm" },
   "undo-address-change": { path: "/api/v1/auth/address-change/undo" },
-  "prove-account": { path: "/api/v1/auth/identities/prove" },
+  // Linked in the browser that began, which its cookie shows.
+  "prove-account": { path: "/api/v1/auth/identities/prove", credentials: "same-origin" },
 };
 
 const TEXTS = {
@@ -55,7 +56,7 @@ const send = async () => {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
-    credentials: "omit",
+    credentials: page.credentials ?? "omit",
   });
   if (answer.ok) return null;
   const problem = await answer.json().catch(() => ({}));

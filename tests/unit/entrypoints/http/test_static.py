@@ -24,7 +24,7 @@ def test_nothing_is_loaded_from_elsewhere(path: Path) -> None:
     assert not re.findall(r"https?://", content)
 
 
-@pytest.mark.parametrize("name", ["index.html", "docs.html", "mail.html"])
+@pytest.mark.parametrize("name", ["index.html", "docs.html", "mail.html", "sign-in.html"])
 def test_pages_hold_no_script_and_no_style(name: str) -> None:
     content = (STATIC / name).read_text(encoding="utf-8")
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", content)
@@ -32,7 +32,7 @@ def test_pages_hold_no_script_and_no_style(name: str) -> None:
         assert (STATIC / loaded).is_file()
 
 
-@pytest.mark.parametrize("name", ["app.js", "docs.js", "mail.js", "stream-client.js"])
+@pytest.mark.parametrize("name", ["app.js", "docs.js", "mail.js", "sign-in.js", "stream-client.js"])
 def test_scripts_never_make_markup_from_text(name: str) -> None:
     content = (STATIC / name).read_text(encoding="utf-8")
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", content)
