@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from entrypoints.cli.console import Session, command_body
+from entrypoints.cli.console import Session, command_body, server_body
 from entrypoints.cli.exits import CommandFailed, Exit
 from tradingcore.auth.use_cases.manage_api_keys import CreateApiKeyCommand
 from tradingcore.kernel.authz import Actor, Role
@@ -27,7 +27,7 @@ stop_with_stdin = click.option("--stop-with-stdin", is_flag=True, help="Stop whe
 @click.option("--host", help="Address to listen on; default from the settings.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
 @stop_with_stdin
-@command_body
+@server_body
 async def serve(session: Session, host: str | None, port: int | None, stop_with_stdin: bool) -> None:
     """Run the HTTP API and the stream until stopped.
 
