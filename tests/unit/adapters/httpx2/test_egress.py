@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from ipaddress import ip_address
 from typing import Any
@@ -76,6 +78,17 @@ async def is_refused(url: str, rules: EgressRules, resolve: Resolve) -> bool:
 
 def test_the_corpus_has_two_hundred_addresses() -> None:
     assert len(set(MALFORMED)) + len(set(WRONG_PORTS)) + len(BAD_ADDRESSES) >= 200
+
+
+@pytest.mark.campaign
+async def test_every_address_of_the_corpus_is_refused() -> None:
+    started = time.monotonic()
+    called = [url for url in (*MALFORMED, *WRONG_PORTS) if not await is_refused(url, ANY_HOST, _nobody_is_asked)]
+    reached = [found for found in BAD_ADDRESSES if not await is_refused("https://shop.example.com/", ANY_HOST, Names(found))]
+    size, failures = len(MALFORMED) + len(WRONG_PORTS) + len(BAD_ADDRESSES), len(called) + len(reached)
+    evidence = {"id": "G27", "part": "SSRF", "n": size, "failures": failures, "seed": None}
+    print(json.dumps({**evidence, "seconds": round(time.monotonic() - started, 2)}))
+    assert failures == 0
 
 
 @asvs("1.3.6", "13.2.4", "15.3.2")

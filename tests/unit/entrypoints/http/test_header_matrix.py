@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -126,3 +128,19 @@ async def test_cookies_are_asked_for_by_no_origin(shared_world: World) -> None:
     async with shared_world.client() as client:
         answer = await client.options("/api/v1/trading/symbols", headers={"origin": ORIGIN, "access-control-request-method": "GET"})
     assert "cookie" not in answer.headers["access-control-allow-headers"]
+
+
+@pytest.mark.campaign
+async def test_the_whole_matrix(shared_world: World, all_routes: list[tuple[str, str]]) -> None:
+    started, failures = time.monotonic(), 0
+    callers = [shared_world.client(), *[await shared_world.client_of(role) for role in Role]]
+    for client in callers:
+        async with client:
+            for method, path in all_routes:
+                for origin in (ORIGIN, *FOREIGN):
+                    answer = await ask(client, method, path, origin=origin)
+                    is_allowed = answer.headers.get("access-control-allow-origin") == origin
+                    failures += bool(set(faults(answer)) - {"access-control-allow-credentials"}) or is_allowed != (origin == ORIGIN)
+    evidence = {"id": "G27", "part": "headers and CORS", "n": len(all_routes) * len(callers) * (1 + len(FOREIGN))}
+    print(json.dumps({**evidence, "failures": failures, "seed": None, "seconds": round(time.monotonic() - started, 1)}))
+    assert failures == 0
