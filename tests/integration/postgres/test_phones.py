@@ -26,7 +26,7 @@ from tradingcore.kernel.codec import EventCodec
 from tradingcore.kernel.errors import PermissionDenied
 from tradingcore.testing.auth.builders import an_account, the_owner_of
 from tradingcore.testing.auth.phone_budgets import SendLedgerContract, a_send, spend_limits
-from tradingcore.testing.auth.phones import PhoneRepositoryContract, a_number, a_phone, a_proof
+from tradingcore.testing.auth.phones import PhoneUnitOfWorkContract, a_number, a_phone, a_proof
 from tradingcore.testing.builders import MONDAY, an_actor
 from tradingcore.testing.fakes import SequentialIds
 
@@ -49,7 +49,7 @@ async def database(shared_database: TestDatabase) -> TestDatabase:
     return shared_database
 
 
-class TestPostgresPhoneRepository(PhoneRepositoryContract):
+class TestPostgresPhoneRepository(PhoneUnitOfWorkContract):
     @pytest.fixture
     def units(self, worker_engine: AsyncEngine) -> PostgresAuthUnits:
         return PostgresAuthUnits(worker_engine, CODEC, SequentialIds(), SEALER)

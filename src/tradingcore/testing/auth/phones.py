@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,8 +22,7 @@ from tradingcore.auth.model.phone import (
     PhoneNumber,
     PhoneProof,
 )
-from tradingcore.auth.ports.accounts import AccountRepository
-from tradingcore.auth.ports.phones import PhoneNumbering, PhoneRepository
+from tradingcore.auth.ports.phones import PhoneNumbering, PhoneUnitOfWork
 from tradingcore.kernel.authz import Actor, UserId
 from tradingcore.kernel.errors import StaleVersion, TradingCoreError
 from tradingcore.kernel.ports import UnitOfWorkFactory
@@ -129,21 +128,11 @@ class PhoneNumberingContract:
         raise NotImplementedError("supply the numbering under test")
 
 
-class PhoneStorage(Protocol):
-    """What the suite needs of a unit of work."""
-
-    @property
-    def accounts(self) -> AccountRepository: ...
-
-    @property
-    def phones(self) -> PhoneRepository: ...
-
-
-Units = UnitOfWorkFactory[PhoneStorage]
+Units = UnitOfWorkFactory[PhoneUnitOfWork]
 
 
 @pytest.mark.asyncio
-class PhoneRepositoryContract:
+class PhoneUnitOfWorkContract:
     """Fixtures: ``units`` on an empty store, and ``units_of_users``: the factory that serves users' own calls."""
 
     @pytest.fixture

@@ -10,11 +10,11 @@ from adapters.memory.database import MemoryDatabase
 from tradingcore.auth.model.phone import DeliveryState
 from tradingcore.auth.ports.phones import SendLedger
 from tradingcore.testing.auth.phone_budgets import SendLedgerContract
-from tradingcore.testing.auth.phones import PhoneRepositoryContract
+from tradingcore.testing.auth.phones import PhoneUnitOfWorkContract
 from tradingcore.testing.fakes import FakeClock, SequentialIds
 
 
-class TestMemoryPhoneRepository(PhoneRepositoryContract):
+class TestMemoryPhoneRepository(PhoneUnitOfWorkContract):
     @pytest.fixture
     def units(self) -> MemoryAuthUnits:
         return MemoryAuthUnits(MemoryDatabase(FakeClock()), SequentialIds())
