@@ -165,6 +165,11 @@ async def running(settings: Settings, kind: ProcessKind, *, observer: Observer =
             # Before the engines go: they hold connections that listen.
             stack.push_async_callback(container.outbox().close)
             stack.push_async_callback(container.rights_feed().close)
+        if settings.limits.redis is not None:
+            stack.push_async_callback(container.shared_attempts().aclose)
+            stack.push_async_callback(container.shared_rates().aclose)
+        if settings.stream.log != "storage":
+            stack.push_async_callback(container.stream_log().aclose)
         yield Platform(settings=settings, container=container, migrator=migrator)
 
 

@@ -198,26 +198,18 @@ class Ports(containers.DeclarativeContainer):
         memory=providers.Singleton(lazily("adapters.memory.limits:MemoryAttemptLimiter"), clock),
         postgres=providers.Singleton(lazily("adapters.postgres.limits:PostgresAttemptLimiter"), engine),
     )
+    shared_attempts = providers.Singleton(lazily("adapters.redis.limits:RedisAttemptLimiter"), limits_url)
     attempts = providers.Selector(
         limits_kind,
         storage=stored_attempts,
-        redis=providers.Singleton(
-            FallbackAttemptLimiter,
-            providers.Singleton(lazily("adapters.redis.limits:RedisAttemptLimiter"), limits_url),
-            stored_attempts,
-            tell=tell,
-        ),
+        redis=providers.Singleton(FallbackAttemptLimiter, shared_attempts, stored_attempts, tell=tell),
     )
     own_rates = providers.Singleton(lazily("adapters.memory.limits:MemoryRateLimiter"), own_quota)
+    shared_rates = providers.Singleton(lazily("adapters.redis.limits:RedisRateLimiter"), limits_url, quota)
     rate_limiter = providers.Selector(
         limits_kind,
         storage=own_rates,
-        redis=providers.Singleton(
-            FallbackRateLimiter,
-            providers.Singleton(lazily("adapters.redis.limits:RedisRateLimiter"), limits_url, quota),
-            own_rates,
-            tell=tell,
-        ),
+        redis=providers.Singleton(FallbackRateLimiter, shared_rates, own_rates, tell=tell),
     )
     outbox = providers.Selector(
         storage_kind,

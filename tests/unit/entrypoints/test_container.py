@@ -48,7 +48,9 @@ async def test_every_provider_builds(kind: str, tmp_path: Path, engine: Any) -> 
     built = {
         name: provider()
         for name, provider in container.providers.items()
-        if not isinstance(provider, providers.Dependency) and not (kind == "postgres" and name == "memory")
+        if not isinstance(provider, providers.Dependency)
+        and not (kind == "postgres" and name == "memory")
+        and not (kind != "redis" and name.startswith("shared_"))
     }
     assert len(built) > 40
     assert all(value is not None for value in built.values())
