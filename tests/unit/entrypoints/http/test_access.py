@@ -44,6 +44,10 @@ FAMILIES = {
     ("POST", "/api/v1/account/password"): "test_accounts",
     ("POST", "/api/v1/account/address-change"): "test_accounts",
     ("GET", "/api/v1/account/security-events"): "test_accounts",
+    ("GET", "/api/v1/account/phone"): "test_phones",
+    ("DELETE", "/api/v1/account/phone"): "test_phones",
+    ("POST", "/api/v1/account/phone/proofs"): "test_phones",
+    ("POST", "/api/v1/account/phone/proofs/{proof_id}/confirmation"): "test_phones",
 }
 """Operations that are not a matter of the role alone, and the file that asks them."""
 OPEN = ["/health/live", "/health/ready", "/health/startup", "/metrics", "/", "/docs", "/openapi.json", "/asyncapi.json"]
