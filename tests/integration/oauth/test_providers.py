@@ -8,6 +8,8 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
+from adapters.memory.database import MemoryDatabase
+from adapters.memory.table import Table
 from adapters.oauth.apple import AppleIdentityProvider
 from adapters.oauth.facebook import FacebookIdentityProvider
 from adapters.oauth.github import GitHubIdentityProvider
@@ -15,6 +17,7 @@ from adapters.oauth.openid import OpenIdIdentityProvider
 from adapters.oauth.x import XIdentityProvider
 from tests.asvs import asvs
 from tests.integration.oauth.fake_provider import CLIENT_SECRET, Person, Reply, ec_key, rsa_key, sign_with
+from tests.integration.oauth.flow_cases import Scene
 from tests.integration.oauth.kits import OPENID, PROVIDERS, Kit
 from tradingcore.auth.errors import IdentityRefused
 from tradingcore.auth.model.identity import EmailTrust, Provider
@@ -242,6 +245,39 @@ async def test_github_takes_the_first_of_the_verified_addresses() -> None:
         *[entry | {"primary": False} for entry in emails],
     ]
     assert str((await kit.identify()).email) == "second@example.org"
+
+
+@asvs("10.2.3")
+async def test_only_what_names_a_person_is_asked_for() -> None:
+    asked = {}
+    for provider in PROVIDERS:
+        kit = Kit(provider)
+        query = dict(parse_qsl(urlsplit(await kit.adapter.authorization_url(kit.proofs)).query))
+        asked[provider] = query["scope"]
+    assert asked == {
+        Provider.GOOGLE: "openid email profile",
+        Provider.APPLE: "openid email name",
+        Provider.FACEBOOK: "public_profile email",
+        Provider.X: "users.read tweet.read users.email",
+        Provider.GITHUB: "user:email",
+    }
+
+
+@asvs("10.1.1")
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_nothing_of_a_providers_tokens_stays(provider: Provider) -> None:
+    scene = Scene(provider)
+    begun = await scene.begun()
+    outcome = await scene.world.completed(await scene.handle(*scene.approved(begun)), begun.browser)
+    assert scene.kits[provider].fake.tokens
+    kept = repr([*vars_of(scene.world.database), outcome])
+    assert not [token for token in scene.kits[provider].fake.tokens if token in kept]
+
+
+def vars_of(database: MemoryDatabase) -> list[object]:
+    """Everything that is stored."""
+    tables = [getattr(database, name) for name in database.__slots__]
+    return [row for table in tables if isinstance(table, Table) for row in table.rows.values()]
 
 
 async def test_secrets_never_travel_in_an_address() -> None:
