@@ -71,6 +71,10 @@ class SoftwareAuthenticator:
             }
         )
 
+    @staticmethod
+    def as_text(answer: dict[str, Any]) -> str:
+        return json.dumps(answer)
+
     def _credential(self, response: dict[str, Any]) -> dict[str, Any]:
         own = encoded(self.credential_id)
         kept = {name: value for name, value in response.items() if value is not None}
