@@ -15,6 +15,8 @@ from tradingcore.auth.model.account import UserAccount
 from tradingcore.auth.model.mail_payload import MAIL_PURPOSE, MailPayload
 from tradingcore.auth.model.session import AuthMethod
 from tradingcore.kernel.authz import Assurance
+from tradingcore.notifications.ids import MailId
+from tradingcore.notifications.model.mail import MailOrder, MailTemplate, mail_locale
 from tradingcore.testing.auth.builders import PASSWORD, an_account, an_address
 from tradingcore.testing.auth.sessions import a_refresh_token, a_secret, a_session
 from tradingcore.testing.builders import an_actor, an_id
@@ -61,6 +63,12 @@ async def settle(world: World) -> list[tuple[str, MailPayload]]:
                 await reactions[type(event)].react(an_actor(), event, one.recorded)
             if isinstance(event, MailRequested):
                 content = world.container.purpose_sealer().open(event.sealed, purpose=MAIL_PURPOSE, about=str(event.mail_id))
-                mails.append((event.template, MailPayload.from_bytes(content)))
+                payload = MailPayload.from_bytes(content)
+                order = MailOrder(
+                    template=MailTemplate(event.template), to=payload.to, locale=mail_locale(payload.locale), values=payload.values
+                )
+                if order.template is not MailTemplate.NONE:
+                    world.container.mail_composer().compose(order, mail_id=MailId(event.mail_id))  # which needs every value
+                mails.append((event.template, payload))
         await outbox.settle(claimed)
     return mails
