@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from adapters.cryptography.key_ring import KeyRing
 from entrypoints.settings import ConfigurationError, Environment, LoadedSettings, load, masked
 
 STRONG = "k7Yw2pQ9zX4vB8nM1cR6tL3sD5fG0hJa"
@@ -104,7 +105,11 @@ def test_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "section", ["secrets.cursor_key", "secrets.pseudonym_key", "database.api_password", "database.system_password"]
+    "section",
+    [
+        *("secrets.cursor_key", "secrets.pseudonym_key", "secrets.password_pepper", "secrets.index_key", "secrets.sealing_keys"),
+        *("database.api_password", "database.system_password"),
+    ],
 )
 @pytest.mark.parametrize(
     "secret",
@@ -125,6 +130,22 @@ def test_weak_secrets_are_refused_outside_development(section: str, secret: str)
     text = fault(flags={"environment": "production", **flags})
     assert text == f"{section} is too weak: give at least 32 random characters"
     assert load(flags=flags).values.environment is Environment.DEVELOPMENT
+
+
+def test_cheap_hashing_is_refused_outside_development() -> None:
+    flags: dict[str, Any] = {"passwords": {"bcrypt_cost": 9}}
+    assert load(flags=flags).values.passwords.bcrypt_cost == 9
+    assert fault(flags={"environment": "production", **flags}) == "passwords.bcrypt_cost is 10 or more outside development"
+
+
+def test_fewer_than_twelve_characters_cannot_be_configured() -> None:
+    assert fault(flags={"passwords": {"shortest": 11}}).startswith("passwords.shortest (flag): input should be greater than")
+
+
+def test_keys_in_the_settings_are_never_quoted() -> None:
+    secret = KeyRing.fresh().to_text()
+    assert secret not in fault(flags={"secrets": {"sealing_keys": {"keys": secret}}})
+    assert secret not in repr(load(flags={"secrets": {"sealing_keys": secret}}).values)
 
 
 def test_strong_secrets_are_taken() -> None:

@@ -12,7 +12,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.memory.trading import MemoryTradingQueries
+from adapters.system.private_file import SecretsUnusable
 from tests.unit.entrypoints.http.world import World
+from tradingcore.auth.errors import Overloaded, Unsealable
 from tradingcore.kernel.authz import Role
 from tradingcore.kernel.errors import (
     Conflict,
@@ -93,6 +95,15 @@ async def test_each_category_has_its_status(world: World, error: TradingCoreErro
 async def test_who_must_wait_is_told_how_long(world: World) -> None:
     assert (await answer_to(world, TooManyAttempts("x", retry_after_seconds=7.2))).headers["retry-after"] == "8"
     assert int((await answer_to(world, Unavailable("x"))).headers["retry-after"]) >= 1
+    overloaded = await answer_to(world, Overloaded("x", retry_after_seconds=4.2))
+    assert (overloaded.status_code, overloaded.headers["retry-after"]) == (503, "5")
+
+
+async def test_what_does_not_unseal_is_a_fault_of_ours_and_says_nothing(world: World) -> None:
+    for error in (Unsealable("of user 7"), SecretsUnusable("cannot use the secrets in /some/folder")):
+        answer = await answer_to(world, error)
+        assert_is_problem(answer, 500, "internal")
+        assert str(error) not in answer.text
 
 
 async def test_wrong_fields_are_pointed_at(world: World) -> None:
