@@ -20,7 +20,7 @@ from tradingcore.auth.model.account import AccountStatus
 from tradingcore.auth.model.api_key import ApiKey, KeyHolder
 from tradingcore.auth.ports.factors import FactorUnitOfWork
 from tradingcore.auth.ports.keys import ApiKeyLookup, ApiKeyRepository, AuthUnitOfWork, TicketStore
-from tradingcore.kernel.authz import Actor, Permission
+from tradingcore.kernel.authz import Actor, Permission, UserId
 
 
 class MemoryApiKeyRepository(Stored[ApiKeyId, ApiKey], ApiKeyRepository):
@@ -37,6 +37,9 @@ class MemoryApiKeyRepository(Stored[ApiKeyId, ApiKey], ApiKeyRepository):
     async def list_all(self) -> Sequence[ApiKey]:
         seen = [_with_present_holder(key, self._unit.database) for key in self._staged if self._may_see(key)]
         return sorted(seen, key=lambda key: (key.created_at, key.id), reverse=True)
+
+    async def list_of(self, user_id: UserId) -> Sequence[ApiKey]:
+        return [key for key in await self.list_all() if key.user.id == user_id]
 
     async def save(self, key: ApiKey) -> ApiKey:
         is_own = self._unit.actor.is_platform or key.user.id == self._unit.actor.user_id

@@ -8,7 +8,7 @@ from typing import Protocol
 from tradingcore.auth.ids import ApiKeyId
 from tradingcore.auth.model.api_key import ApiKey
 from tradingcore.auth.ports.accounts import AccountRepository
-from tradingcore.kernel.authz import Actor
+from tradingcore.kernel.authz import Actor, UserId
 
 
 class ApiKeyRepository(Protocol):
@@ -23,6 +23,10 @@ class ApiKeyRepository(Protocol):
     @abstractmethod
     async def list_all(self) -> Sequence[ApiKey]:
         """Return the keys that the actor may see, newest first."""
+
+    @abstractmethod
+    async def list_of(self, user_id: UserId) -> Sequence[ApiKey]:
+        """Return those of one user that the actor may see, newest first."""
 
     @abstractmethod
     async def save(self, key: ApiKey) -> ApiKey:

@@ -95,8 +95,8 @@ class EraseAccount(UseCase[EraseAccountCommand, bool]):
 async def _close(unit: ClosingUnitOfWork, account: UserAccount, mailer: Mailer, *, at: datetime) -> None:
     await unit.accounts.save(account.closed(at=at))
     await unit.sessions.end_all(account.id, EndReason.ACCOUNT_CHANGED, at=at)
-    for key in await unit.api_keys.list_all():
-        if key.user.id == account.id and key.revoked_at is None:
+    for key in await unit.api_keys.list_of(account.id):
+        if key.revoked_at is None:
             await unit.api_keys.save(key.revoked(at=at))
     await remove_factors(unit, account.id, at=at)
     await unit.identities.delete_all(account.id)

@@ -89,7 +89,7 @@ class ExportOwnData(UseCase[ExportOwnDataCommand, OwnData]):
                 backup_codes_left=await unit.backup_codes.count_left(user_id),
                 passkeys=await unit.passkeys.list_of(user_id),
                 trusted_devices=await unit.trusted_devices.list_trusted(user_id, at=now),
-                api_keys=[key for key in await unit.api_keys.list_all() if key.user.id == user_id],
+                api_keys=await unit.api_keys.list_of(user_id),
                 events=events,
             )
 

@@ -69,8 +69,8 @@ async def take_back(unit: LinkingUnitOfWork, account: UserAccount, *, name: str,
     await remove_factors(unit, account.id, at=at)
     for identity in await unit.identities.list_of(account.id):
         await unlink(unit, identity, at=at)
-    for key in await unit.api_keys.list_all():
-        if key.user.id == account.id and key.revoked_at is None:
+    for key in await unit.api_keys.list_of(account.id):
+        if key.revoked_at is None:
             await unit.api_keys.save(key.revoked(at=at))
     await end_trust(unit, account, at=at)
     # A change of address that was begun before would hand the account back.

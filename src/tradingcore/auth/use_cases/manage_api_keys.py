@@ -107,7 +107,7 @@ class CreateOwnApiKey(UseCase[CreateOwnApiKeyCommand, CreatedApiKey]):
             networks=command.networks,
         )
         async with self.uow(actor) as unit:
-            own = [known for known in await unit.api_keys.list_all() if known.user.id == actor.user_id and known.holds(now)]
+            own = [known for known in await unit.api_keys.list_of(actor.user_id) if known.holds(now)]
             if len(own) >= MOST_OWN_KEYS:
                 raise RuleViolation(f"an account has at most {MOST_OWN_KEYS} living API keys: revoke one first")
             saved = await unit.api_keys.save(key)
@@ -144,8 +144,10 @@ class ListOwnApiKeys(UseCase[ListOwnApiKeysCommand, Sequence[ApiKey]]):
     uow: UnitOfWorkFactory[AuthUnitOfWork]
 
     async def handle(self, actor: Actor, command: ListOwnApiKeysCommand) -> Sequence[ApiKey]:
+        if actor.user_id is None:
+            return ()
         async with self.uow(actor) as unit:
-            return [key for key in await unit.api_keys.list_all() if key.user.id == actor.user_id]
+            return await unit.api_keys.list_of(actor.user_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,6 +101,8 @@ class AuthUnitOfWorkContract(UnitOfWorkContract[AuthUnitOfWork]):
         me = the_actor_of(mine)
         async with units_of_users(me) as unit:
             assert [key.id for key in await unit.api_keys.list_all()] == [mine.id]
+            assert [key.id for key in await unit.api_keys.list_of(mine.user.id)] == [mine.id]
+            assert not await unit.api_keys.list_of(theirs.user.id)
             assert (await unit.api_keys.get(mine.id)).id == mine.id
             with pytest.raises(ApiKeyNotFound) as foreign:
                 await unit.api_keys.get(theirs.id)
