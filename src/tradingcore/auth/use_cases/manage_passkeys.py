@@ -23,8 +23,8 @@ from tradingcore.kernel.use_case import UseCase
 class StartedPasskeyCeremony:
     """``options`` is JSON for the browser; ``token`` comes back with its answer, within five minutes."""
 
-    token: str
-    options: str
+    token: str = field(repr=False)
+    options: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class StartPasskey(UseCase[StartPasskeyCommand, StartedPasskeyCeremony]):
 class CreatePasskeyCommand:
     """``credential`` is the JSON that the browser made of the options."""
 
-    token: str
+    token: str = field(repr=False)
     label: str
     credential: str = field(repr=False)
 

@@ -13,11 +13,10 @@ from tradingcore.auth.model.passkey import Passkey, passkey_challenge
 from tradingcore.auth.model.session import AuthMethod
 from tradingcore.auth.policies.limits import AttemptPolicy
 from tradingcore.auth.ports.passkeys import PasskeyLookup
-from tradingcore.auth.ports.sign_in import SignInUnitOfWork
 from tradingcore.auth.use_cases.manage_passkeys import StartedPasskeyCeremony
 from tradingcore.auth.use_cases.passkey_tokens import PasskeyTokens
 from tradingcore.auth.use_cases.second_factor import SecondFactors
-from tradingcore.auth.use_cases.session_opening import OpenedSession, SessionOpener
+from tradingcore.auth.use_cases.session_opening import OpenedSession, SessionOpener, SignInUnitOfWork
 from tradingcore.kernel.authz import Actor, Assurance, Permission
 from tradingcore.kernel.ports import AttemptLimiter, UnitOfWorkFactory
 from tradingcore.kernel.use_case import UseCase
@@ -47,7 +46,7 @@ class StartPasskeySignIn(UseCase[StartPasskeySignInCommand, StartedPasskeyCeremo
 class FinishPasskeySignInCommand:
     """``credential`` is the JSON that the browser made of the options."""
 
-    token: str
+    token: str = field(repr=False)
     credential: str = field(repr=False)
     caller: Caller
 
@@ -104,7 +103,7 @@ class FinishPasskeySignIn(UseCase[FinishPasskeySignInCommand, OpenedSession]):
 class StartPasskeySignInAnswerCommand:
     """``challenge`` is the token of a sign-in or of a step-up."""
 
-    challenge: str
+    challenge: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
@@ -35,7 +35,7 @@ U = TypeVar("U", bound=FactorUnitOfWork)
 class OpenedChallenge:
     """``token`` is shown once: whoever holds it may try the ``factors``, a few times and for a while."""
 
-    token: str
+    token: str = field(repr=False)
     factors: frozenset[FactorKind]
     expires_at: datetime
 
@@ -44,9 +44,9 @@ class OpenedChallenge:
 class FactorAnswer:
     """``proof``: six digits, a backup code, or what a passkey signed."""
 
-    challenge: str
+    challenge: str = field(repr=False)
     kind: FactorKind
-    proof: str
+    proof: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class ProvenFactor:
 class NewTrustedDevice:
     """``token`` is shown once, to the device."""
 
-    token: str
+    token: str = field(repr=False)
     device: TrustedDevice
 
 
