@@ -4,12 +4,14 @@ import io
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from adapters.postgres.auth.audit import PostgresAuditTrail
 from adapters.postgres.auth.erasure import EMPTIED, ERASED
 from adapters.postgres.auth.keys import PostgresAuthUnits
 from adapters.postgres.connect import connected
@@ -22,10 +24,12 @@ from tests.integration.postgres.sealing import SEALER
 from tests.integration.postgres.server import TestDatabase, TestServer, run_apart
 from tradingcore.auth.errors import Unsealable
 from tradingcore.auth.events import EVENTS
+from tradingcore.auth.use_cases.export_own_data import ExportOwnData, ExportOwnDataCommand
 from tradingcore.kernel.codec import EventCodec
-from tradingcore.testing.auth.builders import PASSWORD
+from tradingcore.testing.auth.builders import PASSWORD, the_owner_of
 from tradingcore.testing.auth.erasure import NAME, PersonalRecordsContract, Units, closed, somebody
-from tradingcore.testing.builders import an_actor
+from tradingcore.testing.builders import MONDAY, an_actor
+from tradingcore.testing.fakes import FakeClock
 
 KNOW_THE_ID = {"user_accounts", "api_keys", "events", "rights_changes", "outbox"}
 """Tables that may go on naming the id, which means nobody any more."""
@@ -77,6 +81,17 @@ class TestPostgresPersonalRecords(PersonalRecordsContract):
         with pytest.raises(Unsealable, match="has no data key"):
             async with units(an_actor()) as unit:
                 await unit.data_keys.of(person.id)  # type: ignore[attr-defined]  # of this adapter's units alone
+
+    async def test_owner_exports_what_is_kept_without_writing(
+        self, units: Units, units_of_users: PostgresAuthUnits, api_engine: AsyncEngine
+    ) -> None:
+        person, _ = await somebody(units), await somebody(units, name="Ana")
+        export = ExportOwnData(uow=units_of_users, trail=PostgresAuditTrail(api_engine), clock=FakeClock(MONDAY))
+        data = await export(replace(the_owner_of(person), is_reading=True), ExportOwnDataCommand())
+        assert data.account.profile.display_name == NAME
+        assert data.phone is not None
+        kept = [data.sessions, data.identities, data.trusted_devices, data.api_keys]
+        assert [len(rows) for rows in kept] == [1, 1, 1, 1]
 
     async def test_every_table_about_a_person_is_known(self, database: TestDatabase) -> None:
         async with connected(database.administrator) as connection:
