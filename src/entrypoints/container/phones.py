@@ -9,7 +9,8 @@ from entrypoints.container.staff import StaffUseCases
 from entrypoints.phones import PhonesSection, delivery_reports, messages_gateway, status_url, verify_gateway
 from tradingcore.auth.policies.phones import PhonePolicy
 from tradingcore.auth.ports.phones import NO_GATEWAY
-from tradingcore.auth.use_cases.manage_phones import ConfirmPhone, GetPhone, RecordPhoneDelivery, RemovePhone, StartPhoneProof
+from tradingcore.auth.use_cases.manage_phones import ConfirmPhone, GetPhone, RemovePhone, StartPhoneProof
+from tradingcore.auth.use_cases.record_phone_delivery import RecordPhoneDelivery
 from tradingcore.auth.use_cases.steer_phones import SetPhoneSwitch, ShowPhoneSpend
 
 

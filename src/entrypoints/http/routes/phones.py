@@ -24,12 +24,11 @@ from tradingcore.auth.use_cases.manage_phones import (
     ConfirmPhoneCommand,
     GetPhone,
     GetPhoneCommand,
-    RecordPhoneDelivery,
-    RecordPhoneDeliveryCommand,
     RemovePhone,
     RemovePhoneCommand,
     StartPhoneProof,
 )
+from tradingcore.auth.use_cases.record_phone_delivery import RecordPhoneDelivery, RecordPhoneDeliveryCommand
 from tradingcore.kernel.authz import Actor
 from tradingcore.kernel.errors import Conflict, StepUpRequired
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
@@ -24,7 +24,6 @@ from tradingcore.auth.model.phone import (
 from tradingcore.auth.policies.limits import AttemptPolicy
 from tradingcore.auth.policies.phones import PhonePolicy
 from tradingcore.auth.ports.phones import (
-    DeliveryReports,
     PhoneGateway,
     PhoneMessage,
     PhoneNumbering,
@@ -34,7 +33,7 @@ from tradingcore.auth.ports.phones import (
 from tradingcore.auth.ports.sealing import Sealer
 from tradingcore.auth.use_cases.mailing import Mailer
 from tradingcore.kernel.authz import Actor, Permission, StepUp, UserId
-from tradingcore.kernel.errors import InvalidInput, PermissionDenied
+from tradingcore.kernel.errors import InvalidInput, PermissionDenied, Unavailable
 from tradingcore.kernel.network import NetworkPrefix
 from tradingcore.kernel.ports import AttemptLimiter, Clock, IdGenerator, SecretSource, UnitOfWorkFactory
 from tradingcore.kernel.use_case import UseCase
@@ -159,7 +158,12 @@ class ConfirmPhone(UseCase[ConfirmPhoneCommand, Phone]):
         now = self.clock.now()
         async with self.uow(actor) as unit:
             proof = await unit.phones.take_attempt(command.proof_id, session_id=actor.session_id, at=now)
-        if proof is None or not await self._is_right(proof, command.code):
+        try:
+            is_right = proof is not None and await self._is_right(proof, command.code)
+        except Unavailable:
+            await self.attempts.refund(counted)  # nobody has looked at the code
+            raise
+        if proof is None or not is_right:
             raise _refused()
         phone = Phone(user_id=user_id, number=proof.number, channel=proof.channel, confirmed_at=now)
         async with self.uow(actor) as unit:
@@ -176,8 +180,10 @@ class ConfirmPhone(UseCase[ConfirmPhoneCommand, Phone]):
                     account.profile.locale,
                     {"phone": proof.number.masked, "at": now.isoformat()},
                 )
-        await self.ledger.converted(proof.send_id, at=now)
-        await self.attempts.refund(counted)
+        # The number is proven by now: that a figure could not be noted is no fault of this call.
+        with suppress(Unavailable):
+            await self.ledger.converted(proof.send_id, at=now)
+            await self.attempts.refund(counted)
         return phone
 
     async def _is_right(self, proof: PhoneProof, code: str) -> bool:
@@ -228,33 +234,6 @@ class RemovePhone(UseCase[RemovePhoneCommand, None]):
             if not await unit.phones.remove(user_id):
                 raise PhoneNotFound("the account has no phone number")
             unit.announce(PhoneRemoved(occurred_at=self.clock.now(), user_id=user_id))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordPhoneDeliveryCommand:
-    """A report as it came."""
-
-    form: Mapping[str, str]
-    signature: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordPhoneDelivery(UseCase[RecordPhoneDeliveryCommand, None]):
-    """Note what the provider says became of a message. Raises `CredentialRefused` unless it is the provider who says so.
-
-    ``url`` is the public address of the report's route: it is signed too, and what a request calls itself proves nothing.
-    """
-
-    # The signature is the credential.
-    permission: ClassVar[Permission] = Permission.PUBLIC
-    reports: DeliveryReports
-    ledger: SendLedger
-    url: str
-
-    async def handle(self, actor: Actor, command: RecordPhoneDeliveryCommand) -> None:
-        report = self.reports.read(url=self.url, form=command.form, signature=command.signature)
-        if report is not None:
-            await self.ledger.record(report.reference, report.state)
 
 
 def code_hash(sealer: Sealer, proof_id: UUID, code: str) -> bytes:

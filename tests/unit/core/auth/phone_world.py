@@ -62,6 +62,8 @@ class FakeGateway(PhoneGateway):
         return reference
 
     async def check(self, reference: str, number: PhoneNumber, code: str) -> bool:
+        if self.faults:
+            raise self.faults.pop(0)
         self.checks += 1
         return self.codes[reference] == code
 

@@ -294,6 +294,17 @@ async def test_what_may_have_been_sent_stays_counted(world: PhoneWorld, fault: E
     assert (await world.ledger.status(at=world.clock.now())).spent == spent
 
 
+async def test_code_that_nobody_could_look_at_costs_little() -> None:
+    world = PhoneWorld(keeps_codes=True)
+    _, owner = await world.owner()
+    started = await world.start(owner)
+    for _ in range(4):
+        world.gateway.faults.append(Unavailable("no answer in time"))
+        with pytest.raises(Unavailable):
+            await world.confirm(owner, started, world.gateway.last_code)
+    assert (await world.confirm(owner, started, world.gateway.last_code)).number.e164 == NUMBER
+
+
 async def test_removed_number_is_gone(world: PhoneWorld) -> None:
     _, owner = await world.owner()
     started = await world.start(owner)
