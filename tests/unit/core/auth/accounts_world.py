@@ -24,6 +24,7 @@ from tradingcore.auth.events import (
 )
 from tradingcore.auth.model.account import Profile, UserAccount
 from tradingcore.auth.model.mail_payload import MAIL_PURPOSE, MailPayload
+from tradingcore.auth.model.one_time_token import TokenPurpose
 from tradingcore.auth.model.password import PasswordPolicy
 from tradingcore.auth.model.session import Session
 from tradingcore.auth.policies.limits import AttemptPolicy
@@ -172,6 +173,11 @@ class AccountsWorld:
 
     def live_sessions(self, user_id: UserId) -> Sequence[Session]:
         return [one for one in self.database.sessions.rows.values() if one.user_id == user_id and one.is_live(self.clock.now())]
+
+    def open_tokens(self, user_id: UserId) -> Sequence[TokenPurpose]:
+        """What the mailed secrets that nobody has used are for."""
+        rows = [row.value for row in self.database.one_time_tokens.rows.values()]
+        return [row.token.purpose for row in rows if row.token.user_id == user_id and row.used_at is None]
 
     def audited(self, user_id: UserId) -> Sequence[str]:
         events = [recorded.event for recorded, _, _ in self.database.audit]

@@ -10,6 +10,7 @@ from tests.asvs import asvs
 from tests.unit.core.auth.accounts_world import AccountsWorld, SentMail
 from tradingcore.auth.errors import CodeRefused
 from tradingcore.auth.model.account import AccountStatus, UserAccount
+from tradingcore.auth.model.one_time_token import TokenPurpose
 from tradingcore.auth.use_cases.change_address import (
     ConfirmAddressChangeCommand,
     RequestAddressChangeCommand,
@@ -105,6 +106,7 @@ async def test_change_voids_what_lies_in_the_old_mailbox(world: AccountsWorld) -
     await world.ask_reset(world.nobody(), RequestPasswordResetCommand(email="ana@example.org"))
     (reset,) = await world.settle()
     await changed(world, account)
+    assert world.open_tokens(account.id) == [TokenPurpose.UNDO_ADDRESS_CHANGE]
     with pytest.raises(CodeRefused):
         await world.reset(world.nobody(), ResetPasswordCommand(token=reset.values["token"], password="quite another sentence"))
 

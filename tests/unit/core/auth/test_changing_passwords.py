@@ -8,16 +8,20 @@ from datetime import timedelta
 
 import pytest
 
+from adapters.memory.auth.passwords import MemoryPasswordHasher
 from tests.asvs import asvs
 from tests.unit.core.auth.accounts_world import AccountsWorld
 from tradingcore.auth.errors import CodeRefused, PasswordRefused, PasswordWrong
 from tradingcore.auth.ids import SessionId
 from tradingcore.auth.model.account import AccountStatus, UserAccount
+from tradingcore.auth.model.one_time_token import TokenPurpose
+from tradingcore.auth.model.opaque_token import opaque_token, opaque_token_hash
+from tradingcore.auth.model.password import PasswordHash
 from tradingcore.auth.use_cases.change_password import ChangePasswordCommand
 from tradingcore.auth.use_cases.reset_password import RequestPasswordResetCommand, ResetPasswordCommand
 from tradingcore.kernel.authz import Role
 from tradingcore.kernel.errors import PermissionDenied, StaleVersion, StepUpRequired, TooManyAttempts
-from tradingcore.testing.auth.builders import PASSWORD, the_owner_of
+from tradingcore.testing.auth.builders import PASSWORD, a_mailed_token, the_owner_of
 from tradingcore.testing.auth.challenges import a_trusted_device
 from tradingcore.testing.auth.factors import a_totp_factor
 from tradingcore.testing.auth.sessions import a_refresh_token, a_secret, a_session
@@ -195,16 +199,41 @@ async def test_account_without_a_password_chooses_a_first_one(world: AccountsWor
     assert await is_password(world, account, NEW)
 
 
+class PausingHasher(MemoryPasswordHasher):
+    """Lets others go on while it hashes, as one that works in threads does."""
+
+    async def hash(self, password: str) -> PasswordHash:
+        await asyncio.sleep(0)
+        return await super().hash(password)
+
+
 async def test_of_two_changes_at_once_one_holds(world: AccountsWorld) -> None:
     account = await world.an_owner()
+    passwords = replace(world.passwords, hasher=PausingHasher())
+    change_password = replace(world.change_password, passwords=passwords)
     results = await asyncio.gather(
         *(
-            world.change_password(
-                the_owner_of(account, session_id=an_id()), ChangePasswordCommand(old=PASSWORD, new=f"{NEW} {number}")
-            )
+            change_password(the_owner_of(account, session_id=an_id()), ChangePasswordCommand(old=PASSWORD, new=f"{NEW} {number}"))
             for number in range(8)
         ),
         return_exceptions=True,
     )
     assert results.count(None) == 1
-    assert all(result is None or isinstance(result, StaleVersion | PasswordWrong) for result in results)
+    assert all(result is None or isinstance(result, StaleVersion) for result in results)
+
+
+async def test_reset_token_is_worth_nothing_once_its_address_is_another(world: AccountsWorld) -> None:
+    account = await world.an_owner()
+    secret = opaque_token(b"r" * 32)
+    token = a_mailed_token(
+        account,
+        token_hash=opaque_token_hash(secret),
+        purpose=TokenPurpose.RESET_PASSWORD,
+        expires_at=world.clock.now() + timedelta(minutes=20),
+        bound_to="before@example.org",
+    )
+    async with world.uow(an_actor()) as unit:
+        await unit.one_time_tokens.add(token)
+    with pytest.raises(CodeRefused):
+        await world.reset(world.nobody(), ResetPasswordCommand(token=secret, password=NEW))
+    assert await is_password(world, account, PASSWORD)

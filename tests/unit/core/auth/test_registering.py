@@ -12,11 +12,12 @@ from tests.unit.core.auth.accounts_world import AccountsWorld, a_registration
 from tradingcore.auth.errors import CodeRefused, PasswordRefused
 from tradingcore.auth.events import RegistrationRequested
 from tradingcore.auth.model.account import AccountStatus
+from tradingcore.auth.model.opaque_token import opaque_token, opaque_token_hash
 from tradingcore.auth.use_cases.verify_address import RequestAddressVerificationCommand, VerifyAddressCommand
 from tradingcore.kernel.authz import Plan, Role
 from tradingcore.kernel.errors import AlreadyHandled, InvalidInput
 from tradingcore.kernel.network import NetworkPrefix
-from tradingcore.testing.auth.builders import PASSWORD
+from tradingcore.testing.auth.builders import PASSWORD, a_mailed_token
 from tradingcore.testing.builders import a_cause, an_actor
 
 
@@ -188,3 +189,20 @@ async def test_answer_that_is_delivered_twice_makes_one_account(world: AccountsW
     with pytest.raises(AlreadyHandled):
         await world.react(actor, claimed.recorded)
     assert len(world.accounts) == 1
+
+
+async def test_proof_is_of_the_address_that_it_was_mailed_to(world: AccountsWorld) -> None:
+    await world.registered()
+    account = world.account_of("ana")
+    secret = opaque_token(b"v" * 32)
+    token = a_mailed_token(
+        account,
+        token_hash=opaque_token_hash(secret),
+        expires_at=world.clock.now() + timedelta(hours=1),
+        bound_to="before@example.org",
+    )
+    async with world.uow(an_actor()) as unit:
+        await unit.one_time_tokens.add(token)
+    with pytest.raises(CodeRefused):
+        await world.verify(world.nobody(), VerifyAddressCommand(token=secret))
+    assert not world.account_of("ana").is_verified
