@@ -15,10 +15,9 @@ from tradingcore.auth.use_cases.authenticate import (
 )
 from tradingcore.auth.use_cases.manage_sessions import EndSession, EndSessions, LeaveSession, ListSessions
 from tradingcore.auth.use_cases.passkey_sign_in import FinishPasskeySignIn, StartPasskeySignIn, StartPasskeySignInAnswer
-from tradingcore.auth.use_cases.puzzles import Puzzles
 from tradingcore.auth.use_cases.refresh_session import RefreshSession
 from tradingcore.auth.use_cases.session_opening import SessionOpener
-from tradingcore.auth.use_cases.sign_in import AnswerChallenge, SignIn
+from tradingcore.auth.use_cases.sign_in import AnswerChallenge, Puzzles, SignIn
 from tradingcore.auth.use_cases.step_up import AskForStepUp, Renewal, StepUpByFactor, StepUpByPassword
 from tradingcore.auth.use_cases.token_issuing import TokenIssuer
 

@@ -28,7 +28,8 @@ from tradingcore.ml import events as ml_events
 from tradingcore.testing.auth.accounts import AccountLookupContract, AccountUnitOfWorkContract
 from tradingcore.testing.auth.audit import AuditTrailContract
 from tradingcore.testing.auth.keys import ApiKeyLookupContract, AuthUnitOfWorkContract, TicketStoreContract
-from tradingcore.testing.auth.sessions import RightsFeedContract, SessionLookupContract, SessionUnitOfWorkContract
+from tradingcore.testing.auth.session_lookups import RightsFeedContract, SessionLookupContract
+from tradingcore.testing.auth.sessions import SessionUnitOfWorkContract
 from tradingcore.testing.candles import CandleStoreContract
 from tradingcore.testing.fakes import SequentialIds
 from tradingcore.testing.ml import MlQueriesContract, MlUnitOfWorkContract

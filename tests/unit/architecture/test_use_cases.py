@@ -64,6 +64,7 @@ VERBS = frozenset(
             "Update",
             "Verify",
         ),
+        *("Answer", "Ask", "End", "Leave", "Refresh", "Sign", "Step"),
         *("Begin", "Complete", "Delete", "Prove", "Receive", "Unlink"),
         *("Revoke", "Rewind", "Run", "Send", "Set", "Show", "Start", "Subscribe", "Train", "Watch"),
     }

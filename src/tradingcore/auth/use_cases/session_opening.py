@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from tradingcore.auth.errors import AccountDisabled, CredentialRefused
 from tradingcore.auth.events import SessionEnded, SignedIn
@@ -13,8 +13,9 @@ from tradingcore.auth.model.account import UserAccount
 from tradingcore.auth.model.caller import Caller
 from tradingcore.auth.model.challenge import ChallengePurpose, FactorKind
 from tradingcore.auth.model.session import MOST_SESSIONS, AuthMethod, EndReason, Session, longest_session
+from tradingcore.auth.ports.accounts import AccountUnitOfWork
+from tradingcore.auth.ports.factors import FactorUnitOfWork
 from tradingcore.auth.ports.sealing import Sealer
-from tradingcore.auth.ports.sign_in import SignInUnitOfWork
 from tradingcore.auth.use_cases.mailing import Announcing, Mailer
 from tradingcore.auth.use_cases.second_factor import NewTrustedDevice, SecondFactors
 from tradingcore.auth.use_cases.token_issuing import TokenIssuer, TokenPair, refresh_token_of
@@ -39,6 +40,12 @@ class FactorRequired:
     challenge: str = field(repr=False)
     factors: frozenset[FactorKind]
     expires_at: datetime
+
+
+class SignInUnitOfWork(AccountUnitOfWork, FactorUnitOfWork, Protocol):
+    """What a sign-in touches: the account, its sessions and its second factors."""
+
+    __slots__ = ()
 
 
 SignInOutcome: TypeAlias = OpenedSession | FactorRequired

@@ -5,29 +5,70 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from tradingcore.auth.errors import CredentialRefused, Overloaded
+from tradingcore.auth.errors import CredentialRefused, Overloaded, Unsealable, WorkRequired
 from tradingcore.auth.events import SignInRefused
 from tradingcore.auth.model.account import UserAccount
 from tradingcore.auth.model.caller import Caller
 from tradingcore.auth.model.challenge import ChallengePurpose
 from tradingcore.auth.model.email_address import EmailAddress
 from tradingcore.auth.model.password import LONGEST, canonical_password
-from tradingcore.auth.model.puzzle import SolvedPuzzle
+from tradingcore.auth.model.puzzle import DIFFICULTY_BITS, LONGEST_PUZZLE, PUZZLE_LIFETIME, PuzzleTerms, SolvedPuzzle
 from tradingcore.auth.model.session import AuthMethod
 from tradingcore.auth.policies.limits import AttemptPolicy
 from tradingcore.auth.ports.accounts import AccountLookup
 from tradingcore.auth.ports.passwords import PasswordHasher
-from tradingcore.auth.ports.sign_in import SignInUnitOfWork
-from tradingcore.auth.use_cases.puzzles import Puzzles
+from tradingcore.auth.ports.sealing import PurposeSealer
 from tradingcore.auth.use_cases.second_factor import FactorAnswer, SecondFactors
-from tradingcore.auth.use_cases.session_opening import OpenedSession, SessionOpener, SignInOutcome, notify_owner, require_enabled
+from tradingcore.auth.use_cases.session_opening import (
+    OpenedSession,
+    SessionOpener,
+    SignInOutcome,
+    SignInUnitOfWork,
+    notify_owner,
+    require_enabled,
+)
 from tradingcore.kernel.authz import Actor, Assurance, Permission
-from tradingcore.kernel.errors import StaleVersion, Unavailable
+from tradingcore.kernel.errors import StaleVersion, TooManyAttempts, Unavailable
 from tradingcore.kernel.limits import Reservation
 from tradingcore.kernel.ports import AttemptLimiter, Clock, UnitOfWorkFactory
 from tradingcore.kernel.use_case import UseCase
 
 _REFUSED = "the address or the password is not right"
+_PUZZLE = "puzzle"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Puzzles:
+    """Sets puzzles and checks answers; nothing is stored but that an answer was used. Not a use case."""
+
+    sealer: PurposeSealer
+    attempts: AttemptLimiter
+    limits: AttemptPolicy
+    clock: Clock
+    bits: int = DIFFICULTY_BITS
+
+    async def require(self, solved: SolvedPuzzle | None, *, about: str) -> None:
+        """Raise `WorkRequired`, with a fresh puzzle, unless ``solved`` answers one that was set for ``about`` and not used yet."""
+        if solved is None or not self._is_right(solved, about) or not await self._is_first(solved):
+            terms = PuzzleTerms(bits=self.bits, expires_at=self.clock.now() + PUZZLE_LIFETIME)
+            puzzle = self.sealer.seal(terms.to_bytes(), purpose=_PUZZLE, about=about)
+            raise WorkRequired("solve the puzzle first, then send the same again with its nonce", puzzle=puzzle, bits=self.bits)
+
+    def _is_right(self, solved: SolvedPuzzle, about: str) -> bool:
+        if len(solved.puzzle) > LONGEST_PUZZLE:
+            return False
+        try:
+            terms = PuzzleTerms.from_bytes(self.sealer.open(solved.puzzle, purpose=_PUZZLE, about=about))
+        except Unsealable:
+            return False
+        return terms.are_met(solved, at=self.clock.now())
+
+    async def _is_first(self, solved: SolvedPuzzle) -> bool:
+        try:
+            await self.attempts.reserve(self.limits.puzzle(solved.puzzle))
+        except TooManyAttempts:
+            return False
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

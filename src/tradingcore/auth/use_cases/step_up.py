@@ -14,10 +14,9 @@ from tradingcore.auth.model.challenge import ChallengePurpose
 from tradingcore.auth.model.session import AuthMethod, Session
 from tradingcore.auth.policies.limits import AttemptPolicy
 from tradingcore.auth.ports.passwords import PasswordHasher
-from tradingcore.auth.ports.sign_in import SignInUnitOfWork
 from tradingcore.auth.use_cases.mailing import Mailer
 from tradingcore.auth.use_cases.second_factor import FactorAnswer, OpenedChallenge, SecondFactors
-from tradingcore.auth.use_cases.session_opening import notify_owner
+from tradingcore.auth.use_cases.session_opening import SignInUnitOfWork, notify_owner
 from tradingcore.auth.use_cases.token_issuing import AccessToken, TokenIssuer
 from tradingcore.kernel.authz import Actor, Assurance, Permission, UserId
 from tradingcore.kernel.errors import PermissionDenied

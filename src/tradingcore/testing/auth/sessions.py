@@ -24,14 +24,14 @@ from tradingcore.auth.model.session import (
     seal_successor,
 )
 from tradingcore.auth.ports.accounts import AccountRepository
-from tradingcore.auth.ports.sessions import RightsFeed, Rotation, SessionLookup, SessionRepository
+from tradingcore.auth.ports.sessions import Rotation, SessionRepository
 from tradingcore.kernel.authz import Actor, Assurance, UserId
 from tradingcore.kernel.errors import Conflict, PermissionDenied, StaleVersion
 from tradingcore.kernel.ports import UnitOfWorkFactory
 from tradingcore.testing.auth.accounts import the_manager
 from tradingcore.testing.auth.builders import an_account, the_owner_of
 from tradingcore.testing.builders import HOUR, MONDAY, an_actor, an_id
-from tradingcore.testing.unit_of_work import AT_A_TIME, Abandoned, UnitOfWorkContract
+from tradingcore.testing.unit_of_work import AT_A_TIME, UnitOfWorkContract
 
 SECOND: Final = timedelta(seconds=1)
 HOME: Final = b"home".ljust(32)
@@ -305,113 +305,3 @@ class SessionUnitOfWorkContract(UnitOfWorkContract[SessionStorage]):
             assert await unit.sessions.end_all(account.id, EndReason.REVOKED_BY_STAFF, at=MONDAY) == 1
         async with units(an_actor()) as unit:
             assert (await unit.sessions.get(session.id)).end_reason is EndReason.REVOKED_BY_STAFF
-
-
-@pytest.mark.asyncio
-class SessionLookupContract:
-    """Fixtures: ``lookup`` and ``units`` on one empty store."""
-
-    @pytest.fixture
-    def lookup(self) -> SessionLookup:
-        raise NotImplementedError("supply the look-up under test")
-
-    @pytest.fixture
-    def units(self) -> Units:
-        raise NotImplementedError("supply the units of work of the same database")
-
-    async def test_a_session_is_found_with_its_owner(self, lookup: SessionLookup, units: Units) -> None:
-        account, session, _ = await opened(units)
-        await opened(units)
-        found = await lookup.for_authentication(session.id, account.id)
-        assert found is not None
-        assert found.session == session
-        facts = (found.account.id, found.account.roles, found.account.plan, found.account.status, found.account.rights_version)
-        assert facts == (account.id, account.roles, account.plan, account.status, account.rights_version)
-        assert found.account.is_verified
-
-    async def test_it_is_found_by_its_own_user_only(self, lookup: SessionLookup, units: Units) -> None:
-        _, session, _ = await opened(units)
-        stranger, _, _ = await opened(units)
-        assert await lookup.for_authentication(session.id, stranger.id) is None
-        assert await lookup.for_authentication(SessionId(an_id()), session.user_id) is None
-
-    async def test_an_end_and_new_rights_show_at_once(self, lookup: SessionLookup, units: Units) -> None:
-        account, session, _ = await opened(units)
-        async with units(an_actor()) as unit:
-            await unit.sessions.save(session.ended(EndReason.SIGNED_OUT, at=MONDAY))
-            await unit.accounts.save(account.with_new_rights())
-        found = await lookup.for_authentication(session.id, account.id)
-        assert found is not None
-        assert (found.session.ended_at, found.account.rights_version) == (MONDAY, account.rights_version + 1)
-
-    async def test_a_session_is_found_by_each_of_its_refresh_tokens(self, lookup: SessionLookup, units: Units) -> None:
-        _, session, secret = await opened(units)
-        successor = a_secret()
-        await rotated(units, an_actor(), session, secret, successor)
-        for token in (secret, successor):
-            found = await lookup.by_refresh_token(hash_of_token(token))
-            assert found is not None
-            assert found.id == session.id
-        assert await lookup.by_refresh_token(hash_of_token(a_secret())) is None
-
-
-@pytest.mark.asyncio
-class RightsFeedContract:
-    """Fixtures: ``feed`` and ``units`` on one empty store."""
-
-    @pytest.fixture
-    def feed(self) -> RightsFeed:
-        raise NotImplementedError("supply the feed under test")
-
-    @pytest.fixture
-    def units(self) -> Units:
-        raise NotImplementedError("supply the units of work of the same database")
-
-    async def _heard(self, feed: RightsFeed) -> list[UserId]:
-        changes = await feed.changes(within=HOUR)
-        assert [change.sequence for change in changes] == sorted({change.sequence for change in changes})
-        return [change.user_id for change in changes]
-
-    async def test_ends_and_new_rights_are_news(self, feed: RightsFeed, units: Units) -> None:
-        account, session, _ = await opened(units)
-        assert await self._heard(feed) == []
-        async with units(an_actor()) as unit:
-            account = await unit.accounts.save(account.with_new_rights())
-        async with units(an_actor()) as unit:
-            await unit.sessions.save(session.ended(EndReason.SIGNED_OUT, at=MONDAY))
-        assert await self._heard(feed) == [account.id, account.id]
-        assert await self._heard(feed) == [account.id, account.id], "reading takes nothing away"
-
-    async def test_a_refresh_is_no_news(self, feed: RightsFeed, units: Units) -> None:
-        _, session, secret = await opened(units)
-        await rotated(units, an_actor(), session, secret, a_secret())
-        assert await self._heard(feed) == []
-
-    async def test_what_was_rolled_back_is_no_news(self, feed: RightsFeed, units: Units) -> None:
-        account, _, _ = await opened(units)
-
-        async def abandon() -> None:
-            async with units(an_actor()) as unit:
-                await unit.accounts.save(account.with_new_rights())
-                raise Abandoned
-
-        with pytest.raises(Abandoned):
-            await abandon()
-        assert await self._heard(feed) == []
-
-    async def test_whoever_waits_is_woken(self, feed: RightsFeed, units: Units) -> None:
-        account, _, _ = await opened(units)
-        loop = asyncio.get_running_loop()
-        # The first wait may only begin to listen.
-        await feed.wait(SECOND)
-        waiting = asyncio.create_task(feed.wait(10 * SECOND))
-        started = loop.time()
-        await asyncio.sleep(0.05)
-        async with units(an_actor()) as unit:
-            await unit.accounts.save(account.with_new_rights())
-        await waiting
-        assert loop.time() - started < 5
-
-    async def test_a_wait_ends_by_itself(self, feed: RightsFeed) -> None:
-        await feed.wait(timedelta(milliseconds=50))
-        await feed.wait(timedelta(milliseconds=50))

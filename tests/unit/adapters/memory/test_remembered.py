@@ -23,7 +23,8 @@ from tradingcore.auth.ports.sessions import RightsChange, SessionLookup, Session
 from tradingcore.kernel.authz import UserId
 from tradingcore.kernel.errors import Unavailable
 from tradingcore.testing.auth.keys import ApiKeyLookupContract
-from tradingcore.testing.auth.sessions import SessionLookupContract, opened
+from tradingcore.testing.auth.session_lookups import SessionLookupContract
+from tradingcore.testing.auth.sessions import opened
 from tradingcore.testing.builders import MONDAY, an_actor
 from tradingcore.testing.fakes import FakeClock, SequentialIds
 

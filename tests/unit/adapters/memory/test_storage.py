@@ -20,7 +20,8 @@ from adapters.memory.trading import MemoryTradingQueries, MemoryTradingUnits
 from tradingcore.testing.auth.accounts import AccountLookupContract, AccountUnitOfWorkContract
 from tradingcore.testing.auth.audit import AuditTrailContract
 from tradingcore.testing.auth.keys import ApiKeyLookupContract, AuthUnitOfWorkContract, TicketStoreContract
-from tradingcore.testing.auth.sessions import RightsFeedContract, SessionLookupContract, SessionUnitOfWorkContract
+from tradingcore.testing.auth.session_lookups import RightsFeedContract, SessionLookupContract
+from tradingcore.testing.auth.sessions import SessionUnitOfWorkContract
 from tradingcore.testing.candles import CandleStoreContract
 from tradingcore.testing.fakes import FakeClock, SequentialIds
 from tradingcore.testing.ml import BlobStoreContract, MlQueriesContract, MlUnitOfWorkContract

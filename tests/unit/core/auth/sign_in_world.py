@@ -33,11 +33,10 @@ from tradingcore.auth.use_cases.manage_sessions import (
     LeaveSession,
     ListSessions,
 )
-from tradingcore.auth.use_cases.puzzles import Puzzles
 from tradingcore.auth.use_cases.refresh_session import RefreshSession, RefreshSessionCommand
 from tradingcore.auth.use_cases.second_factor import FactorAnswer, SecondFactors
 from tradingcore.auth.use_cases.session_opening import FactorRequired, OpenedSession, SessionOpener, SignInOutcome
-from tradingcore.auth.use_cases.sign_in import AnswerChallenge, AnswerChallengeCommand, SignIn, SignInCommand
+from tradingcore.auth.use_cases.sign_in import AnswerChallenge, AnswerChallengeCommand, Puzzles, SignIn, SignInCommand
 from tradingcore.auth.use_cases.step_up import AskForStepUp, Renewal, StepUpByFactor, StepUpByPassword
 from tradingcore.auth.use_cases.token_issuing import TokenIssuer
 from tradingcore.kernel.authz import Actor
