@@ -58,6 +58,15 @@ FAMILIES = {
     ("DELETE", "/api/v1/account/phone"): "test_phones",
     ("POST", "/api/v1/account/phone/proofs"): "test_phones",
     ("POST", "/api/v1/account/phone/proofs/{proof_id}/confirmation"): "test_phones",
+    ("GET", "/api/v1/auth/providers"): "test_providers",
+    ("POST", "/api/v1/auth/providers/{provider}/authorizations"): "test_providers",
+    ("POST", "/api/v1/auth/providers/completions"): "test_providers",
+    ("GET", "/api/v1/auth/providers/{provider}/deletions/{confirmation}"): "test_providers",
+    ("GET", "/api/v1/auth/identities"): "test_providers",
+    ("POST", "/api/v1/auth/identities"): "test_providers",
+    ("POST", "/api/v1/auth/identities/proofs"): "test_providers",
+    ("POST", "/api/v1/auth/identities/prove"): "test_providers",
+    ("DELETE", "/api/v1/auth/identities/{identity_id}"): "test_providers",
 }
 """Operations that are not a matter of the role alone, and the file that asks them."""
 OPEN = ["/health/live", "/health/ready", "/health/startup", "/metrics", "/", "/docs", "/openapi.json", "/asyncapi.json"]
