@@ -177,8 +177,10 @@ async def test_known_keys_serve_while_the_provider_hides_them(provider: Provider
     kit.clock.advance(timedelta(minutes=59))
     await kit.identify()
     kit.clock.advance(timedelta(minutes=2))
-    with pytest.raises(Unavailable):
-        await kit.identify()
+    # Neither the call that asks for them, nor those of the next minute, which may not ask.
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await kit.identify()
 
 
 @pytest.mark.parametrize("provider", OPENID)

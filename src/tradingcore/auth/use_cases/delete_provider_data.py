@@ -53,7 +53,8 @@ class DeleteProviderData(UseCase[DeleteProviderDataCommand, str]):
                     await unlink(unit, identity, at=at)
                     account = _without(account, identity)
             # Nobody could ever sign in again: a proven address still gets a new password by mail, this has none.
-            is_orphan = account.password is None and not account.is_verified and not await unit.identities.list_of(owner)
+            ways = await unit.identities.list_of(owner) or await unit.passkeys.list_of(owner)
+            is_orphan = account.password is None and not account.is_verified and not ways
             account = await unit.accounts.save(account.closed(at=at) if is_orphan else account.with_new_rights())
             await end_trust(unit, account, at=at)
 

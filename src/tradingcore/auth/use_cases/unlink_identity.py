@@ -38,8 +38,11 @@ class UnlinkIdentity(UseCase[UnlinkIdentityCommand, None]):
             identity = await unit.identities.get(command.identity_id)
             account = await unit.accounts.get(actor.user_id)
             others = len(await unit.identities.list_of(actor.user_id)) - 1
-            if not may_unlink(other_identities=others, has_password=account.password is not None, has_passkey=False):
-                raise LastSignInMethod("without it nobody could sign in to the account: add a password or another provider first")
+            has_passkey = bool(await unit.passkeys.list_of(actor.user_id))
+            if not may_unlink(other_identities=others, has_password=account.password is not None, has_passkey=has_passkey):
+                raise LastSignInMethod(
+                    "without it nobody could sign in to the account: add a password, a passkey or another provider first"
+                )
             await unlink(unit, identity, at=now)
             # A new version of the account: two calls that each leave the other's identity cannot both be right.
             account = await unit.accounts.save(account.with_new_rights())

@@ -43,6 +43,7 @@ from tradingcore.auth.use_cases.unlink_identity import UnlinkIdentityCommand
 from tradingcore.kernel.authz import Actor
 from tradingcore.kernel.errors import PermissionDenied, RuleViolation, StepUpRequired, TradingCoreError, Unauthenticated
 from tradingcore.testing.auth.builders import the_owner_of
+from tradingcore.testing.auth.passkeys import a_passkey
 from tradingcore.testing.builders import an_actor, an_api_key
 
 MINUTE = timedelta(minutes=1)
@@ -241,6 +242,25 @@ async def test_last_way_to_sign_in_stays(world: ProviderWorld) -> None:
     await world.unlink(the_owner_of(account), UnlinkIdentityCommand(identity_id=first.id))
     with pytest.raises(LastSignInMethod):
         await world.unlink(the_owner_of(account), UnlinkIdentityCommand(identity_id=second.id))
+
+
+async def test_passkey_is_a_way_to_sign_in(world: ProviderWorld) -> None:
+    account = await world.an_owner()
+    async with world.uow(an_actor()) as unit:
+        account = await unit.accounts.save(replace(account, password=None))
+        await unit.passkeys.add(a_passkey(account.id))
+    (identity,) = await linked(world, account, Provider.X)
+    await world.unlink(the_owner_of(account), UnlinkIdentityCommand(identity_id=identity.id))
+    assert world.identities_of(account) == []
+
+
+async def test_passkeys_of_an_unproven_account_end_when_its_owner_takes_it(world: ProviderWorld) -> None:
+    made = await world.an_unproven()
+    async with world.uow(an_actor()) as unit:
+        await unit.passkeys.add(a_passkey(made.id))
+    await world.signed_in_by(a_person())
+    async with world.uow(an_actor()) as unit:
+        assert not await unit.passkeys.list_of(made.id)
 
 
 async def test_two_last_ways_cannot_go_at_once(world: ProviderWorld) -> None:
