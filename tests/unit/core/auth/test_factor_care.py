@@ -170,6 +170,7 @@ async def test_second_authenticator_is_refused() -> None:
         await desk.enrol(desk.sure_owner, EnrolTotpCommand())
 
 
+@asvs("7.4.3")
 async def test_new_factor_ends_other_sessions_and_makes_this_one_sure() -> None:
     desk = await a_desk()
     async with desk.units(desk.owner) as unit:
@@ -189,6 +190,7 @@ async def mails(desk: CareDesk) -> list[str]:
     return [entry.recorded.event.template for entry in entries if isinstance(entry.recorded.event, MailRequested)]
 
 
+@asvs("6.3.7")
 async def test_owner_is_told_by_mail() -> None:
     desk = await a_desk()
     await desk.set_up()
@@ -230,6 +232,7 @@ async def test_codes_need_a_factor_that_they_stand_in_for() -> None:
         await desk.regenerate(desk.sure_owner, RegenerateBackupCodesCommand())
 
 
+@asvs("7.5.1")
 async def test_one_factor_is_not_enough_to_change_factors() -> None:
     desk = await a_desk()
     await desk.set_up()
@@ -244,6 +247,7 @@ async def test_one_factor_is_not_enough_to_change_factors() -> None:
         await desk.confirm(desk.owner, ConfirmTotpCommand(code=WRONG))
 
 
+@asvs("7.5.1")
 async def test_old_sign_in_is_not_enough_to_change_factors() -> None:
     desk = await a_desk()
     stale = replace(desk.sure_owner, authentication_age=timedelta(minutes=5, seconds=1))

@@ -139,6 +139,17 @@ async def test_used_code_and_wrong_code_answer_alike(world: World) -> None:
     assert {**replayed.json(), "instance": ""} == {**wrong.json(), "instance": ""}
 
 
+@asvs("6.5.8")
+async def test_time_is_told_by_the_server_alone(world: World) -> None:
+    person = await a_person(world)
+    old, then = person.code(), world.clock.now()
+    world.clock.advance(10 * STEP)
+    challenge = await person.challenge()
+    person.client = world.client(date=then.strftime("%a, %d %b %Y %H:%M:%S GMT"))
+    assert (await person.answer(challenge, old)).json()["code"] == "auth.factor_refused"
+    assert (await person.answer(challenge, person.code())).status_code == 200
+
+
 async def test_backup_code_signs_in_once(world: World) -> None:
     person = await a_person(world)
     written = person.codes[0].lower().replace("-", " ")
