@@ -48,6 +48,7 @@ async def test_everything_that_opens_the_account_ends(world: AccountsWorld) -> N
         assert await unit.totp_factors.find(other.id) is not None
     with pytest.raises(CodeRefused):
         await world.reset(world.nobody(), ResetPasswordCommand(token=reset.values["token"], password="quite another sentence"))
+    assert world.open_tokens(account.id) == []
     assert len(world.live_sessions(other.id)) == 1
     assert [(mail.template, mail.to) for mail in await world.settle()] == [("account_closed", "ana@example.org")]
 
