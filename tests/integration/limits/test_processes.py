@@ -13,12 +13,12 @@ from tests.integration.redis.server import ValkeyServer
 @asvs("2.4.1", "6.3.1", "15.4.1")
 async def test_processes_that_guess_together_get_the_limit_of_one_with_redis(valkey: ValkeyServer) -> None:
     valkey.flush()
-    assert await guess(valkey.url, processes=3, tries=80) == (ATTEMPTS, QUOTA.limit)
+    assert await guess(valkey.url, processes=2, tries=120) == (ATTEMPTS, QUOTA.limit)
 
 
 @asvs("6.3.1", "15.4.1")
 async def test_processes_that_guess_together_get_the_limit_of_one_with_postgres(database: TestDatabase) -> None:
-    granted, _ = await guess(database.address(DatabaseRole.API), processes=3, tries=80)
+    granted, _ = await guess(database.address(DatabaseRole.API), processes=2, tries=120)
     assert granted == ATTEMPTS
     async with connected(database.administrator) as connection:
         counts = await connection.fetch("select cardinality(hits) as count from public.throttle_counters")
