@@ -167,8 +167,13 @@ class PasskeyCeremoniesContract:
         authenticator, thief = new_authenticator(), new_authenticator()
         passkey, stolen = self._made(ceremonies, authenticator), self._made(ceremonies, thief)
         forged = json.dumps(thief.get(self._asked(ceremonies, stolen)))
-        signed_for_other = json.dumps(authenticator.get(self._asked(ceremonies, passkey)))
+        own = authenticator.get(self._asked(ceremonies, passkey))
+        signed_for_other = json.dumps(own)
+        # The signature does not cover which key it is said to be of.
+        other_id = json.loads(forged)["id"]
+        relabelled = json.dumps({**own, "id": other_id, "rawId": other_id})
         for answer, claimed in (
+            (relabelled, replace(passkey, sign_count=0)),
             (forged, passkey),
             (forged, replace(stolen, public_key=passkey.public_key)),
             (signed_for_other, replace(passkey, user_id=UserId(an_id()))),
