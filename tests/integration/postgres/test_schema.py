@@ -80,6 +80,7 @@ _RIGHTS = {
         "public.api_keys": "insert select update(last_used_at,revoked_at,version)",
         "public.proposals": "insert select update(decided_at,decided_by,outcome,version)",
         "public.stream_tickets": "delete insert select",
+        **dict.fromkeys(("public.identities", "public.oauth_flows"), "delete insert select"),
         **dict.fromkeys(
             ("public.user_accounts", "public.sessions", "public.refresh_tokens", "public.one_time_tokens"), "insert select update"
         ),
@@ -110,6 +111,7 @@ _RIGHTS = {
         "ml.forecasts": "delete insert select",
         "public.outbox": "insert",
         "public.inbox": "insert select",
+        **dict.fromkeys(("public.identities", "public.oauth_flows"), "delete insert select update"),
         "public.api_keys": "insert select update",
         "public.proposals": "insert select update",
         **dict.fromkeys(
