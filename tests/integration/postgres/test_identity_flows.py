@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -204,6 +205,29 @@ async def test_data_of_a_provider_goes_and_the_empty_account_closes(people: Peop
     await people.api.delete_provider_data()(people.nobody(), command)
     left = await people.account(an_account(id=outcome.session.user_id))
     assert (left.status, left.email) == (AccountStatus.CLOSED, None)
+
+
+async def test_one_person_in_many_browsers_at_once_gets_one_account(people: People, database: TestDatabase) -> None:
+    finished = await asyncio.gather(*(people.sign_in(a_person("9", "rush@example.org")) for _ in range(3)))
+    users = {outcome.session.user_id for _, outcome in finished if isinstance(outcome, OpenedSession)}
+    assert len(users) == 1
+    async with connected(database.administrator) as connection:
+        assert await connection.fetchval("select count(*) from public.user_accounts") == 1
+
+
+async def test_handle_that_comes_many_times_at_once_signs_in_once(people: People) -> None:
+    begun = await people.api.begin_provider_sign_in()(
+        people.nobody(), BeginProviderSignInCommand(provider=Provider.GOOGLE, next="/")
+    )
+    state, answer = people.providers[Provider.GOOGLE].approve(begun.authorization_url, a_person("10", None))
+    received = ReceiveProviderAnswerCommand(provider=Provider.GOOGLE, state=state, answer=answer)
+    handle = await people.api.receive_provider_answer()(people.nobody(), received)
+    command = CompleteProviderSignInCommand(handle=handle, browser=begun.browser, caller=CALLER)
+    results = await asyncio.gather(
+        *(people.api.complete_provider_sign_in()(people.nobody(), command) for _ in range(16)), return_exceptions=True
+    )
+    assert sum(not isinstance(result, BaseException) for result in results) == 1
+    assert sum(isinstance(result, ProviderFlowUnknown) for result in results) == 15
 
 
 async def test_worker_forgets_what_nobody_finished(people: People, database: TestDatabase) -> None:
