@@ -323,8 +323,11 @@ async def test_step_up_takes_the_own_identity_and_a_fresh_proof(world: ProviderW
     account = await world.an_owner()
     await linked(world, account, Provider.LOCAL)
     owner = await world.in_session(account)
-    with pytest.raises(IdentityRefused):
-        await stepped_up(world, owner, subject="somebody else")
+    other = await world.an_owner("other")
+    await world.linked_by(the_owner_of(other), a_person("of another account", provider=Provider.LOCAL, email=None))
+    for subject in ("of nobody", "of another account"):
+        with pytest.raises(IdentityRefused):
+            await stepped_up(world, owner, subject=subject)
     with pytest.raises(IdentityRefused):
         await stepped_up(world, owner, authenticated_at=world.clock.now() - 6 * MINUTE)
     with pytest.raises(RuleViolation):

@@ -9,21 +9,25 @@ from itertools import product
 import pytest
 
 from tests.asvs import asvs
+from tests.unit.core.auth.accounts_world import SentMail
 from tests.unit.core.auth.provider_world import ProviderWorld, a_person
 from tradingcore.auth.errors import AccountDisabled, IdentityTaken, ProviderFlowUnknown, ProviderNotFound
 from tradingcore.auth.ids import IdentityId
-from tradingcore.auth.model.account import FIRST_ROLE, AccountStatus
+from tradingcore.auth.model.account import FIRST_ROLE, AccountStatus, UserAccount
+from tradingcore.auth.model.email_address import EmailAddress
 from tradingcore.auth.model.identity import EmailTrust, Identity, Provider
 from tradingcore.auth.model.oauth_flow import FLOW_LIFETIME, ProviderAnswer
+from tradingcore.auth.model.one_time_token import TokenPurpose
 from tradingcore.auth.model.opaque_token import opaque_token
 from tradingcore.auth.model.session import AuthMethod
 from tradingcore.auth.policies.linking import LocalState
+from tradingcore.auth.ports.accounts import AccountLookup
 from tradingcore.auth.use_cases.begin_provider import BeginProviderSignInCommand
 from tradingcore.auth.use_cases.forget_provider_flows import ForgetProviderFlowsCommand
 from tradingcore.auth.use_cases.provider_flows import PendingLink
 from tradingcore.auth.use_cases.receive_provider_answer import ReceiveProviderAnswerCommand
 from tradingcore.auth.use_cases.session_opening import FactorRequired, OpenedSession
-from tradingcore.kernel.authz import Plan, Role
+from tradingcore.kernel.authz import Plan, Role, UserId
 from tradingcore.kernel.errors import InvalidInput, TooManyAttempts
 from tradingcore.testing.auth.builders import the_owner_of
 from tradingcore.testing.builders import an_actor, an_id
@@ -320,12 +324,31 @@ async def test_accounts_from_one_network_are_limited(world: ProviderWorld) -> No
     assert isinstance((await world.signed_in_by(a_person("person 1", email=None))).outcome, OpenedSession)
 
 
+class ProvenMeanwhile(AccountLookup):
+    """Somebody else proves the address right after it was looked up."""
+
+    def __init__(self, world: ProviderWorld, mail: SentMail) -> None:
+        self._world = world
+        self._mail: SentMail | None = mail
+
+    async def by_email(self, email: EmailAddress) -> UserAccount | None:
+        found = await self._world.lookup.by_email(email)
+        if self._mail is not None:
+            mail, self._mail = self._mail, None
+            await self._world.verify_by(mail)
+        return found
+
+    async def by_one_time_token(self, token_hash: bytes, purpose: TokenPurpose) -> UserId | None:
+        return await self._world.lookup.by_one_time_token(token_hash, purpose)
+
+
 async def test_account_that_is_proven_at_the_last_moment_is_not_taken(world: ProviderWorld) -> None:
     mail = await world.registered("ana")
     begun = await world.begun()
     handle = await world.answered(begun, a_person())
-    await world.verify_by(mail)
+    world.complete = replace(world.complete, accounts=ProvenMeanwhile(world, mail))
     assert isinstance(await world.completed(handle, begun.browser), PendingLink)
+    assert world.account_of("ana").password is not None
 
 
 async def test_identity_of_another_account_cannot_be_linked(world: ProviderWorld) -> None:
