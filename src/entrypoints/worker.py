@@ -24,6 +24,10 @@ WATCH_EVERY: Final = timedelta(seconds=15)
 REMEMBER_HANDLED: Final = timedelta(days=30)
 """Far longer than an event is on its way; dead letters that are replayed later may have an effect a second time."""
 
+REMEMBER_RIGHTS: Final = timedelta(hours=1)
+REMEMBER_SESSIONS: Final = timedelta(days=90)
+"""After their end: so long a device is known when it comes back."""
+
 RETRY_AFTER_SECONDS: Final = 1.0
 
 _log = structlog.get_logger("worker")
@@ -74,6 +78,8 @@ class Worker:
     async def _trim(self) -> None:
         await self._container.stream_log().trim()
         await self._container.outbox().forget_handled(older_than=REMEMBER_HANDLED)
+        await self._container.rights_feed().forget(older_than=REMEMBER_RIGHTS)
+        await self._container.session_archive().forget(before=self._container.clock().now() - REMEMBER_SESSIONS)
         actor = Actor.system(self._container.ids().new_trace_id(), name="worker")
         await self._container.forget_provider_flows()(actor, ForgetProviderFlowsCommand())
 

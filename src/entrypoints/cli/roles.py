@@ -7,13 +7,9 @@ import rich_click as click
 
 from entrypoints.cli.console import Session, command_body
 from tradingcore.auth.model.account import UserAccount
-from tradingcore.auth.use_cases.manage_roles import (
-    DecideProposalCommand,
-    GrantRoleCommand,
-    ListProposalsCommand,
-    RevokeRoleCommand,
-    SetPlanCommand,
-)
+from tradingcore.auth.use_cases.manage_proposals import DecideProposalCommand, ListProposalsCommand
+from tradingcore.auth.use_cases.manage_roles import GrantRoleCommand, RevokeRoleCommand
+from tradingcore.auth.use_cases.set_plan import SetPlanCommand
 from tradingcore.kernel.authz import Plan, Role, UserId
 from tradingcore.kernel.permissions import CAPABILITIES, PLAN_SCOPES
 from tradingcore.kernel.proposal import Proposal

@@ -17,7 +17,7 @@ from tradingcore.auth.use_cases.manage_users import (
     EndUserSessionsCommand,
     GetUserCommand,
     ReinstateUserCommand,
-    ResetFactorsCommand,
+    ResetUserFactorsCommand,
     SearchUsersCommand,
     SuspendUserCommand,
     UserDetails,
@@ -197,7 +197,7 @@ async def reset_factors(session: Session, user_id: UUID, yes: bool) -> None:
 
     session.confirm_destruction(is_confirmed=yes, what=f"this leaves user {user_id} with the password alone")
     async with operator(session) as (container, actor):
-        await container.reset_factors()(actor, ResetFactorsCommand(user_id=UserId(user_id)))
+        await container.reset_user_factors()(actor, ResetUserFactorsCommand(user_id=UserId(user_id)))
     if session.is_json:
         session.document({"id": str(user_id), "factors": []})
     else:

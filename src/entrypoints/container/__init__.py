@@ -10,8 +10,8 @@ from dependency_injector import providers
 
 from adapters.bridges.forecast_explainer import MlForecastExplainer
 from entrypoints.container.auth import AuthUseCases
-from entrypoints.container.phones import PhoneUseCases
 from entrypoints.container.identities import IdentityUseCases
+from entrypoints.container.phones import PhoneUseCases
 from entrypoints.container.ports import Ports
 from tradingcore.ml.use_cases.explain_forecast import ExplainForecast
 from tradingcore.ml.use_cases.forget_forecasts import ForgetForecasts

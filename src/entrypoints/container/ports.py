@@ -187,6 +187,12 @@ class Ports(containers.DeclarativeContainer):
     remembered_api_keys = providers.Singleton(
         lazily("adapters.memory.auth.remembered:RememberedApiKeyLookup"), api_keys, rights_watch
     )
+    remembered_access_tokens = providers.Singleton(lazily("adapters.memory.auth.remembered:RememberedAccessTokens"), access_tokens)
+    session_archive = providers.Selector(
+        storage_kind,
+        memory=providers.Singleton(lazily("adapters.memory.auth.sessions:MemorySessionArchive"), memory),
+        postgres=providers.Singleton(lazily("adapters.postgres.auth.sessions:PostgresSessionArchive"), engine),
+    )
     tickets = providers.Selector(
         storage_kind,
         memory=providers.Singleton(lazily("adapters.memory.auth.keys:MemoryTicketStore"), memory),

@@ -124,7 +124,7 @@ class SessionUseCases(FactorUseCases):
         observer=Ports.observer,
         stored=stored_credentials,
         remembered=remembered_credentials,
-        access_tokens=Ports.access_tokens,
+        access_tokens=Ports.remembered_access_tokens,
         policy=FactorUseCases.factor_policy,
         clock=Ports.clock,
     )

@@ -6,17 +6,20 @@ from dependency_injector import providers
 
 from entrypoints.container.ports import Ports, lazily
 from entrypoints.container.sessions import SessionUseCases
+from tradingcore.auth.use_cases.changing_rights import Rights
 from tradingcore.auth.use_cases.create_user import CreateUser
 from tradingcore.auth.use_cases.manage_api_keys import CreateOwnApiKey, ListOwnApiKeys, RevokeOwnApiKey
-from tradingcore.auth.use_cases.manage_roles import DecideProposal, GrantRole, ListProposals, RevokeRole, Rights, SetPlan
+from tradingcore.auth.use_cases.manage_proposals import DecideProposal, ListProposals
+from tradingcore.auth.use_cases.manage_roles import GrantRole, RevokeRole
 from tradingcore.auth.use_cases.manage_users import (
     EndUserSessions,
     GetUser,
     ReinstateUser,
-    ResetFactors,
+    ResetUserFactors,
     SearchUsers,
     SuspendUser,
 )
+from tradingcore.auth.use_cases.set_plan import SetPlan
 
 
 class StaffUseCases(SessionUseCases):
@@ -45,8 +48,8 @@ class StaffUseCases(SessionUseCases):
     )
     reinstate_user = providers.Factory(ReinstateUser, observer=Ports.observer, uow=Ports.auth_uow, clock=Ports.clock)
     end_user_sessions = providers.Factory(EndUserSessions, observer=Ports.observer, uow=Ports.auth_uow, clock=Ports.clock)
-    reset_factors = providers.Factory(
-        ResetFactors, observer=Ports.observer, uow=Ports.auth_uow, mailer=SessionUseCases.mailer, clock=Ports.clock
+    reset_user_factors = providers.Factory(
+        ResetUserFactors, observer=Ports.observer, uow=Ports.auth_uow, mailer=SessionUseCases.mailer, clock=Ports.clock
     )
     grant_role = providers.Factory(
         GrantRole, observer=Ports.observer, uow=Ports.auth_uow, rights=rights, clock=Ports.clock, ids=Ports.ids

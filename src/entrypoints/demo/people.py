@@ -20,7 +20,7 @@ from tradingcore.auth.model.email_address import EmailAddress
 from tradingcore.auth.model.totp import code_of_step, step_at
 from tradingcore.auth.queries import UserFilter
 from tradingcore.auth.use_cases.create_user import CreateUserCommand
-from tradingcore.auth.use_cases.manage_users import ResetFactorsCommand, SearchUsersCommand
+from tradingcore.auth.use_cases.manage_users import ResetUserFactorsCommand, SearchUsersCommand
 from tradingcore.kernel.authz import Actor, Plan, Role
 from tradingcore.kernel.permissions import STAFF
 
@@ -63,7 +63,7 @@ async def invite(platform: Platform, actor: Actor) -> Sequence[Person]:
             await platform.container.create_user()(actor, command)
         elif person.secret is None:
             # A demo that was stopped halfway may have set up an authenticator that nobody knows.
-            await platform.container.reset_factors()(actor, ResetFactorsCommand(user_id=found.items[0].id))
+            await platform.container.reset_user_factors()(actor, ResetUserFactorsCommand(user_id=found.items[0].id))
         people.append(person)
     keep(platform, people)
     return people

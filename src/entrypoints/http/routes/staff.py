@@ -26,18 +26,8 @@ from entrypoints.http.schemas.staff import (
 )
 from tradingcore.auth.errors import AccountDisabled, AccountNotFound, ProposalNotFound
 from tradingcore.auth.model.account import UserAccount
-from tradingcore.auth.use_cases.manage_roles import (
-    DecideProposal,
-    DecideProposalCommand,
-    GrantRole,
-    GrantRoleCommand,
-    ListProposals,
-    ListProposalsCommand,
-    RevokeRole,
-    RevokeRoleCommand,
-    SetPlan,
-    SetPlanCommand,
-)
+from tradingcore.auth.use_cases.manage_proposals import DecideProposal, DecideProposalCommand, ListProposals, ListProposalsCommand
+from tradingcore.auth.use_cases.manage_roles import GrantRole, GrantRoleCommand, RevokeRole, RevokeRoleCommand
 from tradingcore.auth.use_cases.manage_users import (
     EndUserSessions,
     EndUserSessionsCommand,
@@ -45,13 +35,14 @@ from tradingcore.auth.use_cases.manage_users import (
     GetUserCommand,
     ReinstateUser,
     ReinstateUserCommand,
-    ResetFactors,
-    ResetFactorsCommand,
+    ResetUserFactors,
+    ResetUserFactorsCommand,
     SearchUsers,
     SearchUsersCommand,
     SuspendUser,
     SuspendUserCommand,
 )
+from tradingcore.auth.use_cases.set_plan import SetPlan, SetPlanCommand
 from tradingcore.kernel.authz import Actor, UserId
 from tradingcore.kernel.errors import StaleVersion, StepUpRequired
 from tradingcore.kernel.proposal import Proposal, ProposalDecided, SecondPersonNeeded
@@ -135,9 +126,9 @@ async def end_user_sessions_handler(
     opt=described(raises=_STEPPED_UP),
 )
 async def reset_factors_handler(
-    user_id: FromPath[UUID], actor: NamedDependency[Actor], reset_factors: NamedDependency[ResetFactors]
+    user_id: FromPath[UUID], actor: NamedDependency[Actor], reset_user_factors: NamedDependency[ResetUserFactors]
 ) -> None:
-    await reset_factors(actor, ResetFactorsCommand(user_id=UserId(user_id)))
+    await reset_user_factors(actor, ResetUserFactorsCommand(user_id=UserId(user_id)))
 
 
 @post(

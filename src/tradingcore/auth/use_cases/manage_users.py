@@ -158,12 +158,12 @@ class EndUserSessions(UseCase[EndUserSessionsCommand, int]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResetFactorsCommand:
+class ResetUserFactorsCommand:
     user_id: UserId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResetFactors(UseCase[ResetFactorsCommand, None]):
+class ResetUserFactors(UseCase[ResetUserFactorsCommand, None]):
     """Take every second factor away from an account whose owner has lost them; sessions end, the password stays.
 
     Raises `AccountNotFound` and `PermissionDenied`.
@@ -175,7 +175,7 @@ class ResetFactors(UseCase[ResetFactorsCommand, None]):
     mailer: Mailer
     clock: Clock
 
-    async def handle(self, actor: Actor, command: ResetFactorsCommand) -> None:
+    async def handle(self, actor: Actor, command: ResetUserFactorsCommand) -> None:
         now = self.clock.now()
         async with self.uow(actor.acting_for(command.user_id)) as unit:
             account = await unit.accounts.get(command.user_id)

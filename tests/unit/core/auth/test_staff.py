@@ -14,20 +14,10 @@ from tests.unit.core.auth.accounts_world import AccountsWorld
 from tradingcore.auth.errors import AccountDisabled, AccountNotFound, AddressTaken, PasswordRefused, ProposalNotFound
 from tradingcore.auth.model.account import AccountStatus, UserAccount
 from tradingcore.auth.policies.second_factor import FactorPolicy
+from tradingcore.auth.use_cases.changing_rights import Rights
 from tradingcore.auth.use_cases.create_user import CreateUser, CreateUserCommand
-from tradingcore.auth.use_cases.manage_roles import (
-    DecideProposal,
-    DecideProposalCommand,
-    GrantRole,
-    GrantRoleCommand,
-    ListProposals,
-    ListProposalsCommand,
-    RevokeRole,
-    RevokeRoleCommand,
-    Rights,
-    SetPlan,
-    SetPlanCommand,
-)
+from tradingcore.auth.use_cases.manage_proposals import DecideProposal, DecideProposalCommand, ListProposals, ListProposalsCommand
+from tradingcore.auth.use_cases.manage_roles import GrantRole, GrantRoleCommand, RevokeRole, RevokeRoleCommand
 from tradingcore.auth.use_cases.manage_users import (
     EndUserSessions,
     EndUserSessionsCommand,
@@ -38,6 +28,7 @@ from tradingcore.auth.use_cases.manage_users import (
     SuspendUser,
     SuspendUserCommand,
 )
+from tradingcore.auth.use_cases.set_plan import SetPlan, SetPlanCommand
 from tradingcore.kernel.aggregate import AuditedEvent
 from tradingcore.kernel.authz import Actor, Assurance, Plan, Role, UserId
 from tradingcore.kernel.errors import InvalidInput, PermissionDenied, StepUpRequired
