@@ -12,6 +12,7 @@ from adapters.postgres.auth.factors import PostgresFactorLookup
 from adapters.postgres.auth.keys import PostgresAuthUnits
 from adapters.postgres.auth.passkeys import PostgresPasskeyLookup
 from adapters.postgres.connect import connected
+from adapters.postgres.rows.auth.factors import secret_cell
 from tests.integration.postgres.sealing import SEALER
 from tests.integration.postgres.server import TestDatabase, TestServer, run_apart
 from tradingcore.auth import events
@@ -85,6 +86,11 @@ class TestPostgresTotpFactors(PostgresFixtures, TotpFactorsContract):
         async with units(the_owner(other)) as unit:
             with pytest.raises(Unsealable):
                 await unit.totp_factors.secret_of(other)
+        async with units(the_owner(user_id)) as unit:
+            key = await unit.data_keys.of(user_id)
+        assert SEALER.open(key, stored, about=secret_cell(user_id)) == SECRET
+        with pytest.raises(Unsealable):
+            SEALER.open(key, stored, about=secret_cell(other))
 
 
 class TestPostgresBackupCodes(PostgresFixtures, BackupCodesContract):
