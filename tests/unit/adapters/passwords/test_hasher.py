@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Iterator
 from threading import Event
-from time import perf_counter, sleep
+from time import process_time, sleep
 
 import bcrypt
 import pytest
@@ -136,9 +136,9 @@ def test_nobody_costs_as_much_as_somebody(scheme: Scheme) -> None:
     times: dict[str, list[float]] = {known: [], scheme.decoy: []}
     for _ in range(20):
         for encoded, seconds in times.items():
-            begun = perf_counter()
+            begun = process_time()
             scheme.matches("wrong", encoded)
-            seconds.append(perf_counter() - begun)
+            seconds.append(process_time() - begun)
     real, decoy = (min(seconds) for seconds in times.values())
     assert 0.6 < decoy / real < 1.6
 
