@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from tradingcore.kernel.market import Candle, SeriesKey
 from tradingcore.trading.model.signal import Signal
 
 
+@lru_cache(8192)
 def rfc3339(at: datetime) -> str:
     """RFC 3339 in UTC with ``Z``."""
     return at.astimezone(UTC).isoformat()[:-6] + "Z"
