@@ -31,6 +31,7 @@ from tradingcore.auth.model.phone import (
     PhoneNumber,
     SpendLimits,
     code_from,
+    is_attack,
 )
 from tradingcore.auth.policies.phones import PER_NETWORK, PER_NUMBER, PER_USER
 from tradingcore.auth.use_cases.manage_phones import GetPhoneCommand, RemovePhoneCommand, code_hash
@@ -258,6 +259,14 @@ async def test_limits_are_exact_when_all_come_at_once(world: PhoneWorld) -> None
 
     made = await asyncio.gather(*(start(position) for position in range(40)))
     assert sum(made) == len(world.gateway.sent) == PER_NETWORK.limit
+
+
+def test_block_is_judged_by_its_last_fifty_sends_and_closed_for_a_day() -> None:
+    limits = SpendLimits(daily_cap=Decimal(1), daily_cap_per_block=Decimal(1))
+    assert (limits.window, limits.least_converted, limits.closed_for) == (50, Decimal("0.2"), timedelta(hours=24))
+    assert not is_attack(limits, sends=49, converted=0)
+    assert is_attack(limits, sends=50, converted=9)
+    assert not is_attack(limits, sends=50, converted=10)
 
 
 async def test_used_up_budget_calls_nobody_and_says_nothing() -> None:

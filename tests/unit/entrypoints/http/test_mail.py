@@ -41,7 +41,7 @@ class Apps:
     def __init__(self, world: World) -> None:
         self._world = world
         self._shown: MemoryMailbox | None = None
-        self._apps = [self._made(mailbox=mailbox) for mailbox in (None, lambda: self._shown)]
+        self._apps = [world.app, self._made(mailbox=lambda: self._shown)]
 
     def _made(self, **options: Any) -> Any:
         async def nobody(*_: object) -> Any:
