@@ -53,6 +53,12 @@ class RightsLog:
         start = self._clock.now() - within
         return [change for at, change in self._changes if at > start]
 
+    def forget(self, older_than: timedelta) -> int:
+        kept, count = self.since(older_than), len(self._changes)
+        while len(self._changes) > len(kept):
+            self._changes.popleft()
+        return count - len(kept)
+
     async def sleep(self, seconds: float) -> None:
         """Return when something was noted since the last sleep ended, or after ``seconds``."""
         if not self._is_heard:

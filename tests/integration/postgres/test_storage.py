@@ -12,7 +12,7 @@ from adapters.postgres.auth.accounts import PostgresAccountLookup
 from adapters.postgres.auth.audit import PostgresAuditTrail
 from adapters.postgres.auth.keys import PostgresApiKeyLookup, PostgresAuthUnits, PostgresTicketStore
 from adapters.postgres.auth.rights import PostgresRightsFeed
-from adapters.postgres.auth.sessions import PostgresSessionLookup
+from adapters.postgres.auth.sessions import PostgresSessionArchive, PostgresSessionLookup
 from adapters.postgres.candles import PostgresCandleStore
 from adapters.postgres.connect import connected
 from adapters.postgres.ml import PostgresMlQueries, PostgresMlUnits
@@ -28,7 +28,7 @@ from tradingcore.ml import events as ml_events
 from tradingcore.testing.auth.accounts import AccountLookupContract, AccountUnitOfWorkContract
 from tradingcore.testing.auth.audit import AuditTrailContract
 from tradingcore.testing.auth.keys import ApiKeyLookupContract, AuthUnitOfWorkContract, TicketStoreContract
-from tradingcore.testing.auth.session_lookups import RightsFeedContract, SessionLookupContract
+from tradingcore.testing.auth.session_lookups import RightsFeedContract, SessionArchiveContract, SessionLookupContract
 from tradingcore.testing.auth.sessions import SessionUnitOfWorkContract
 from tradingcore.testing.candles import CandleStoreContract
 from tradingcore.testing.fakes import SequentialIds
@@ -155,7 +155,17 @@ class TestPostgresSessionLookup(AuthFixtures, SessionLookupContract):
         return PostgresSessionLookup(api_engine)
 
 
+class TestPostgresSessionArchive(AuthFixtures, SessionArchiveContract):
+    @pytest.fixture
+    def archive(self, worker_engine: AsyncEngine) -> PostgresSessionArchive:
+        return PostgresSessionArchive(worker_engine)
+
+
 class TestPostgresRightsFeed(AuthFixtures, RightsFeedContract):
+    @pytest.fixture
+    def keeper(self, worker_engine: AsyncEngine) -> PostgresRightsFeed:
+        return PostgresRightsFeed(worker_engine, listening=worker_engine)
+
     @pytest.fixture
     def feed(self, followed_feed: PostgresRightsFeed) -> PostgresRightsFeed:
         return followed_feed

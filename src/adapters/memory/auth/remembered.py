@@ -7,16 +7,19 @@ every look-up reads the row.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, Final, Generic, TypeVar
 
 from tradingcore.auth.ids import ApiKeyId, SessionId
+from tradingcore.auth.model.access_token import AccessClaims
 from tradingcore.auth.model.api_key import ApiKey
 from tradingcore.auth.model.session import Session
 from tradingcore.auth.ports.keys import ApiKeyLookup
 from tradingcore.auth.ports.sessions import RightsChange, RightsFeed, SessionLookup, SessionOwner
+from tradingcore.auth.ports.tokens import AccessTokens
 from tradingcore.kernel.authz import UserId
 from tradingcore.kernel.errors import TradingCoreError
 
@@ -158,3 +161,30 @@ class RememberedApiKeyLookup(ApiKeyLookup):
 
     async def find_for_authentication(self, key_id: ApiKeyId) -> ApiKey | None:
         return await self._memory.get(key_id)
+
+
+class RememberedAccessTokens(AccessTokens):
+    """Checks a signature once a minute, not once a request: what a token says does not change, and its end is looked at each time.
+
+    A signing key that is taken away counts for as long as that. Tokens are remembered by their hash.
+    """
+
+    def __init__(self, tokens: AccessTokens, *, now: Callable[[], float] = monotonic) -> None:
+        self._tokens = tokens
+        self._now = now
+        self._verified: dict[bytes, tuple[AccessClaims, float]] = {}
+
+    def issue(self, claims: AccessClaims) -> str:
+        return self._tokens.issue(claims)
+
+    def verify(self, token: str, *, at: datetime) -> AccessClaims:
+        key = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        known, now = self._verified.get(key), self._now()
+        if known is not None and now - known[1] < LONGEST_SECONDS and known[0].is_valid_at(at):
+            return known[0]
+        self._verified.pop(key, None)
+        claims = self._tokens.verify(token, at=at)
+        if len(self._verified) >= MOST_ENTRIES:
+            del self._verified[next(iter(self._verified))]
+        self._verified[key] = (claims, now)
+        return claims

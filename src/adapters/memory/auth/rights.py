@@ -14,6 +14,9 @@ class MemoryRightsFeed(RightsFeed):
     async def changes(self, *, within: timedelta) -> Sequence[RightsChange]:
         return self._log.since(within)
 
+    async def forget(self, *, older_than: timedelta) -> int:
+        return self._log.forget(older_than)
+
     async def wait(self, at_most: timedelta) -> None:
         await self._log.sleep(at_most.total_seconds())
 

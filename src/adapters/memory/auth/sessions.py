@@ -9,7 +9,7 @@ from adapters.memory.table import Kept
 from tradingcore.auth.errors import SessionNotFound
 from tradingcore.auth.ids import SessionId
 from tradingcore.auth.model.session import EndReason, RefreshToken, Session
-from tradingcore.auth.ports.sessions import Rotation, SessionLookup, SessionOwner, SessionRepository
+from tradingcore.auth.ports.sessions import Rotation, SessionArchive, SessionLookup, SessionOwner, SessionRepository
 from tradingcore.kernel.authz import Permission, UserId
 from tradingcore.kernel.errors import PermissionDenied
 
@@ -88,6 +88,20 @@ class MemorySessionRepository(Stored[SessionId, Session], SessionRepository):
 
     async def seen_from(self, user_id: UserId) -> frozenset[tuple[bytes, str]]:
         return frozenset((session.network, session.device_label) for session in self._of(user_id))
+
+
+class MemorySessionArchive(SessionArchive):
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def forget(self, *, before: datetime) -> int:
+        sessions, tokens = self._database.sessions, self._database.refresh_tokens
+        over = [session.id for session in sessions.rows.values() if session.expires_at < before]
+        for session_id in over:
+            for token_hash in tuple(tokens.groups.get(session_id, ())):
+                tokens.remove(token_hash)
+            sessions.remove(session_id)
+        return len(over)
 
 
 class MemorySessionLookup(SessionLookup):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.engine import transaction
@@ -33,6 +33,11 @@ class PostgresRightsFeed(RightsFeed):
         async with transaction(self._engine, _FOLLOWER, read_only=True) as connection:
             rows = await connection.execute(statement)
             return [RightsChange(sequence=row.sequence, user_id=UserId(row.user_id)) for row in rows]
+
+    async def forget(self, *, older_than: timedelta) -> int:
+        old = rights_changes.c.changed_at < func.clock_timestamp() - older_than
+        async with transaction(self._engine, _FOLLOWER) as connection:
+            return (await connection.execute(delete(rights_changes).where(old))).rowcount
 
     async def wait(self, at_most: timedelta) -> None:
         await self._listener.wait(at_most.total_seconds())

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Update, insert, select, text, update
+from sqlalchemy import Update, delete, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.engine import transaction
@@ -15,9 +15,10 @@ from tradingcore.auth.errors import SessionNotFound
 from tradingcore.auth.ids import SessionId
 from tradingcore.auth.model.account import AccountStatus, Profile, UserAccount
 from tradingcore.auth.model.session import EndReason, RefreshToken, Session
-from tradingcore.auth.ports.sessions import Rotation, SessionLookup, SessionOwner, SessionRepository
-from tradingcore.kernel.authz import Plan, Role, UserId
+from tradingcore.auth.ports.sessions import Rotation, SessionArchive, SessionLookup, SessionOwner, SessionRepository
+from tradingcore.kernel.authz import Actor, Plan, Role, TraceId, UserId
 
+_PLATFORM: Final = Actor.system(TraceId("0" * 32), name="session archive")
 _NAME_TOKEN: Final = text("select set_config('app.refresh_hash', :hash, true)")
 _OWNER: Final = tuple(
     user_accounts.c[name].label(f"account_{name}")
@@ -142,6 +143,18 @@ def _use(used: bytes, sealed: bytes, at: datetime) -> Update:
 def _revoke(ids: Sequence[SessionId], at: datetime) -> Update:
     revoked = update(refresh_tokens).where(refresh_tokens.c.session_id.in_(ids), refresh_tokens.c.revoked_at.is_(None))
     return revoked.values(revoked_at=at)
+
+
+class PostgresSessionArchive(SessionArchive):
+    """The role of ``engine`` is ``tc_worker``."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def forget(self, *, before: datetime) -> int:
+        async with transaction(self._engine, _PLATFORM) as connection:
+            gone = await connection.execute(delete(sessions).where(sessions.c.expires_at < before))
+            return gone.rowcount
 
 
 class PostgresSessionLookup(SessionLookup):

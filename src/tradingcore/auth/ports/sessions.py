@@ -104,6 +104,16 @@ class SessionLookup(Protocol):
         """Return the session that the token belongs to, whatever the state of both."""
 
 
+class SessionArchive(Protocol):
+    """What is left of sessions; for the platform."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def forget(self, *, before: datetime) -> int:
+        """Forget the sessions that could not be refreshed any more then, with their tokens, and return how many those were."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RightsChange:
     """Somebody's sessions, keys, roles, plan or status changed."""
@@ -124,3 +134,7 @@ class RightsFeed(Protocol):
     @abstractmethod
     async def wait(self, at_most: timedelta) -> None:
         """Return when something was committed, or after ``at_most``; a hint, never a promise."""
+
+    @abstractmethod
+    async def forget(self, *, older_than: timedelta) -> int:
+        """Forget old news and return how many those were; for the platform."""

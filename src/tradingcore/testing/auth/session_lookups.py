@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from tradingcore.auth.ids import SessionId
-from tradingcore.auth.model.session import EndReason, hash_of_token
-from tradingcore.auth.ports.sessions import RightsFeed, SessionLookup
+from tradingcore.auth.model.session import REFRESH_LIFETIME, EndReason, hash_of_token
+from tradingcore.auth.ports.sessions import RightsFeed, SessionArchive, SessionLookup
 from tradingcore.kernel.authz import UserId
 from tradingcore.testing.auth.sessions import SECOND, Units, a_secret, opened, rotated
 from tradingcore.testing.builders import HOUR, MONDAY, an_actor, an_id
@@ -65,8 +65,38 @@ class SessionLookupContract:
 
 
 @pytest.mark.asyncio
+class SessionArchiveContract:
+    """Fixtures: ``archive`` and ``units`` on one empty store."""
+
+    @pytest.fixture
+    def archive(self) -> SessionArchive:
+        raise NotImplementedError("supply the archive under test")
+
+    @pytest.fixture
+    def units(self) -> Units:
+        raise NotImplementedError("supply the units of work of the same database")
+
+    async def test_sessions_are_forgotten_once_nobody_can_refresh_them(self, archive: SessionArchive, units: Units) -> None:
+        account, session, secret = await opened(units)
+        await rotated(units, an_actor(), session, secret, a_secret())
+        _, other, _ = await opened(units, at=MONDAY + HOUR)
+        end = MONDAY + SECOND + REFRESH_LIFETIME
+        assert await archive.forget(before=end) == 0
+        assert await archive.forget(before=end + SECOND) == 1
+        async with units(an_actor()) as unit:
+            assert await unit.sessions.seen_from(account.id) == frozenset()
+            assert (await unit.sessions.get(other.id)).id == other.id
+        assert await rotated(units, an_actor(), session, secret, a_secret()) is None
+
+
+@pytest.mark.asyncio
 class RightsFeedContract:
-    """Fixtures: ``feed`` and ``units`` on one empty store."""
+    """Fixtures: ``feed`` and ``units`` on one empty store, and ``keeper``: the feed of a process that may forget."""
+
+    @pytest.fixture
+    def keeper(self, feed: RightsFeed) -> RightsFeed:
+        """The same as ``feed`` unless forgetting is for another database role."""
+        return feed
 
     @pytest.fixture
     def feed(self) -> RightsFeed:
@@ -120,6 +150,15 @@ class RightsFeedContract:
             await unit.accounts.save(account.with_new_rights())
         await waiting
         assert loop.time() - started < 5
+
+    async def test_old_news_is_forgotten(self, feed: RightsFeed, keeper: RightsFeed, units: Units) -> None:
+        account, _, _ = await opened(units)
+        async with units(an_actor()) as unit:
+            await unit.accounts.save(account.with_new_rights())
+        assert await keeper.forget(older_than=HOUR) == 0
+        assert await self._heard(feed) == [account.id]
+        assert await keeper.forget(older_than=-HOUR) == 1
+        assert await self._heard(feed) == []
 
     async def test_a_wait_ends_by_itself(self, feed: RightsFeed) -> None:
         await feed.wait(timedelta(milliseconds=50))

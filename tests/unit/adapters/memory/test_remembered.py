@@ -6,25 +6,30 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from adapters.joserfc.access_tokens import JoserfcAccessTokens
+from adapters.joserfc.signing_keys import SigningRing, fixed_signing_ring
 from adapters.memory.auth import remembered
 from adapters.memory.auth.keys import MemoryApiKeyLookup, MemoryAuthUnits
-from adapters.memory.auth.remembered import RememberedApiKeyLookup, RememberedSessionLookup, RightsWatch
+from adapters.memory.auth.remembered import RememberedAccessTokens, RememberedApiKeyLookup, RememberedSessionLookup, RightsWatch
 from adapters.memory.auth.rights import MemoryRightsFeed
 from adapters.memory.auth.sessions import MemorySessionLookup
 from adapters.memory.database import MemoryDatabase
+from tradingcore.auth.errors import CredentialRefused
 from tradingcore.auth.ids import SessionId
+from tradingcore.auth.model.access_token import LEEWAY, AccessClaims
 from tradingcore.auth.model.account import UserAccount
-from tradingcore.auth.model.session import EndReason, Session
+from tradingcore.auth.model.session import ACCESS_LIFETIME, EndReason, Session
 from tradingcore.auth.ports.sessions import RightsChange, SessionLookup, SessionOwner
 from tradingcore.kernel.authz import UserId
 from tradingcore.kernel.errors import Unavailable
 from tradingcore.testing.auth.keys import ApiKeyLookupContract
 from tradingcore.testing.auth.session_lookups import SessionLookupContract
 from tradingcore.testing.auth.sessions import opened
+from tradingcore.testing.auth.tokens import AccessTokensContract, some_claims
 from tradingcore.testing.builders import MONDAY, an_actor
 from tradingcore.testing.fakes import FakeClock, SequentialIds
 
@@ -242,3 +247,50 @@ class TestRememberedApiKeyLookup(Stored, ApiKeyLookupContract):
     @pytest.fixture
     def lookup(self, database: MemoryDatabase) -> RememberedApiKeyLookup:
         return RememberedApiKeyLookup(MemoryApiKeyLookup(database), RightsWatch(MemoryRightsFeed(database)))
+
+
+def some_tokens() -> JoserfcAccessTokens:
+    return JoserfcAccessTokens(fixed_signing_ring(), issuer="test", audience="test")
+
+
+def test_a_signature_is_checked_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds, checks = [0.0], []
+    inner = some_tokens()
+    verify = inner.verify
+
+    def counted(token: str, *, at: datetime) -> AccessClaims:
+        checks.append(at)
+        return verify(token, at=at)
+
+    monkeypatch.setattr(inner, "verify", counted)
+    tokens = RememberedAccessTokens(inner, now=lambda: seconds[0])
+    claims = some_claims()
+    token = tokens.issue(claims)
+    assert [tokens.verify(token, at=MONDAY) for _ in range(3)] == [claims] * 3
+    assert len(checks) == 1
+    seconds[0] = remembered.LONGEST_SECONDS
+    tokens.verify(token, at=MONDAY)
+    assert len(checks) == 2
+    with pytest.raises(CredentialRefused):
+        tokens.verify(token, at=MONDAY + ACCESS_LIFETIME + LEEWAY)
+    with pytest.raises(CredentialRefused):
+        tokens.verify(token[:-4] + "AAAA", at=MONDAY)
+
+
+class TestRememberedAccessTokens(AccessTokensContract):
+    @pytest.fixture
+    def ring(self) -> SigningRing:
+        return SigningRing.fresh()
+
+    @pytest.fixture
+    def tokens(self, ring: SigningRing) -> RememberedAccessTokens:
+        return RememberedAccessTokens(JoserfcAccessTokens(lambda: ring, issuer="test", audience="test"))
+
+    @pytest.fixture
+    def rotated(self, ring: SigningRing) -> RememberedAccessTokens:
+        rotated = ring.rotated("ES256", at=MONDAY)
+        return RememberedAccessTokens(JoserfcAccessTokens(lambda: rotated, issuer="test", audience="test"))
+
+    @pytest.fixture
+    def foreign(self) -> JoserfcAccessTokens:
+        return some_tokens()

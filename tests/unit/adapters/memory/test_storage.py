@@ -10,7 +10,7 @@ from adapters.memory.auth.accounts import MemoryAccountLookup
 from adapters.memory.auth.audit import MemoryAuditTrail
 from adapters.memory.auth.keys import MemoryApiKeyLookup, MemoryAuthUnits, MemoryTicketStore
 from adapters.memory.auth.rights import MemoryRightsFeed
-from adapters.memory.auth.sessions import MemorySessionLookup
+from adapters.memory.auth.sessions import MemorySessionArchive, MemorySessionLookup
 from adapters.memory.blobs import MemoryBlobStore
 from adapters.memory.candles import MemoryCandleStore
 from adapters.memory.database import MemoryDatabase
@@ -20,7 +20,7 @@ from adapters.memory.trading import MemoryTradingQueries, MemoryTradingUnits
 from tradingcore.testing.auth.accounts import AccountLookupContract, AccountUnitOfWorkContract
 from tradingcore.testing.auth.audit import AuditTrailContract
 from tradingcore.testing.auth.keys import ApiKeyLookupContract, AuthUnitOfWorkContract, TicketStoreContract
-from tradingcore.testing.auth.session_lookups import RightsFeedContract, SessionLookupContract
+from tradingcore.testing.auth.session_lookups import RightsFeedContract, SessionArchiveContract, SessionLookupContract
 from tradingcore.testing.auth.sessions import SessionUnitOfWorkContract
 from tradingcore.testing.candles import CandleStoreContract
 from tradingcore.testing.fakes import FakeClock, SequentialIds
@@ -123,6 +123,12 @@ class TestMemorySessionLookup(AuthFixtures, SessionLookupContract):
     @pytest.fixture
     def lookup(self, database: MemoryDatabase) -> MemorySessionLookup:
         return MemorySessionLookup(database)
+
+
+class TestMemorySessionArchive(AuthFixtures, SessionArchiveContract):
+    @pytest.fixture
+    def archive(self, database: MemoryDatabase) -> MemorySessionArchive:
+        return MemorySessionArchive(database)
 
 
 class TestMemoryRightsFeed(AuthFixtures, RightsFeedContract):
