@@ -11,6 +11,7 @@ import structlog
 
 from entrypoints.container import Container
 from entrypoints.relay import Relay
+from tradingcore.auth.use_cases.forget_mailed_tokens import ForgetMailedTokensCommand
 from tradingcore.auth.use_cases.forget_provider_flows import ForgetProviderFlowsCommand
 from tradingcore.kernel.authz import Actor
 from tradingcore.kernel.errors import StaleVersion, TradingCoreError, Unavailable
@@ -82,6 +83,7 @@ class Worker:
         await self._container.session_archive().forget(before=self._container.clock().now() - REMEMBER_SESSIONS)
         actor = Actor.system(self._container.ids().new_trace_id(), name="worker")
         await self._container.forget_provider_flows()(actor, ForgetProviderFlowsCommand())
+        await self._container.forget_mailed_tokens()(actor, ForgetMailedTokensCommand())
 
     async def _watch(self) -> None:
         if self._watched:

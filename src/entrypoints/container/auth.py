@@ -15,6 +15,7 @@ from tradingcore.auth.use_cases.change_address import (
 from tradingcore.auth.use_cases.change_password import ChangePassword
 from tradingcore.auth.use_cases.close_account import CloseAccount, EraseAccount
 from tradingcore.auth.use_cases.export_own_data import ExportOwnData
+from tradingcore.auth.use_cases.forget_mailed_tokens import ForgetMailedTokens
 from tradingcore.auth.use_cases.get_account import GetAccount
 from tradingcore.auth.use_cases.list_security_events import ListSecurityEvents
 from tradingcore.auth.use_cases.mailing import Mailer
@@ -157,6 +158,7 @@ class AuthUseCases(Ports):
     export_own_data = providers.Factory(
         ExportOwnData, observer=Ports.observer, uow=Ports.auth_uow, trail=Ports.audit_trail, clock=Ports.clock
     )
+    forget_mailed_tokens = providers.Factory(ForgetMailedTokens, observer=Ports.observer, uow=Ports.auth_uow, clock=Ports.clock)
     list_security_events = providers.Factory(ListSecurityEvents, observer=Ports.observer, trail=Ports.audit_trail)
 
     key_environment = providers.Callable(lambda name: "live" if name == "production" else "dev", Ports.environment)

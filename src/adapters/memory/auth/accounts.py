@@ -74,6 +74,11 @@ class MemoryOneTimeTokens(OneTimeTokens):
             if row.value.token.purpose in purposes and row.value.used_at is None:
                 self._staged.save(replace(row, value=MailedToken(row.value.token, used_at=now)))
 
+    async def forget_expired(self, *, before: datetime) -> int:
+        if not self._unit.actor.is_platform:
+            return 0
+        return self._staged.delete([row.value.token.token_hash for row in self._staged if row.value.token.expires_at < before])
+
 
 class MemoryAccountLookup(AccountLookup):
     def __init__(self, database: MemoryDatabase) -> None:

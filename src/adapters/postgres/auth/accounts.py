@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, insert, select, text, update
+from sqlalchemy import Row, Select, delete, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -128,6 +128,11 @@ class PostgresOneTimeTokens(OneTimeTokens):
             .values(used_at=func.now())
         )
         await self._unit.connection.execute(statement)
+
+    async def forget_expired(self, *, before: datetime) -> int:
+        if not self._unit.actor.is_platform:
+            return 0
+        return (await self._unit.connection.execute(delete(one_time_tokens).where(one_time_tokens.c.expires_at < before))).rowcount
 
 
 class PostgresAccountLookup(AccountLookup):

@@ -52,6 +52,10 @@ class OneTimeTokens(Protocol):
     async def void(self, user_id: UserId, purposes: Sequence[TokenPurpose]) -> None:
         """Make the open ones of these purposes worthless."""
 
+    @abstractmethod
+    async def forget_expired(self, *, before: datetime) -> int:
+        """Delete what expired earlier, used or not, and return how many those were; for the platform."""
+
 
 class AccountUnitOfWork(Protocol):
     __slots__ = ()

@@ -242,6 +242,20 @@ class AccountUnitOfWorkContract(UnitOfWorkContract[AccountUnitOfWork]):
             left = [await unit.one_time_tokens.consume(one.token_hash, one.purpose, at=MONDAY) for one in (reset, verify, foreign)]
         assert left == [None, verify, foreign]
 
+    async def test_what_expired_is_forgotten_by_the_platform_alone(self, units: Units, units_of_users: Units) -> None:
+        account = await stored(units, an_account())
+        old, fresh = a_mailed_token(account), a_mailed_token(account, secret=b"f" * 32, expires_at=MONDAY + 2 * HOUR)
+        async with units(an_actor()) as unit:
+            await unit.one_time_tokens.add(old)
+            await unit.one_time_tokens.add(fresh)
+        async with units_of_users(the_owner_of(account)) as unit:
+            assert await unit.one_time_tokens.forget_expired(before=MONDAY + 2 * HOUR) == 0
+        async with units(an_actor()) as unit:
+            assert await unit.one_time_tokens.forget_expired(before=MONDAY + 2 * HOUR) == 1
+        async with units(an_actor()) as unit:
+            assert await unit.one_time_tokens.consume(old.token_hash, old.purpose, at=MONDAY) is None
+            assert await unit.one_time_tokens.consume(fresh.token_hash, fresh.purpose, at=MONDAY) == fresh
+
     async def test_token_cannot_be_made_for_another_user(self, units: Units, units_of_users: Units) -> None:
         mine, theirs = await stored(units, an_account()), await stored(units, an_account())
         with pytest.raises(TradingCoreError):
