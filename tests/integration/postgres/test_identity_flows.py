@@ -39,6 +39,7 @@ from tradingcore.auth.use_cases.session_opening import OpenedSession
 from tradingcore.auth.use_cases.step_up import SteppedUpSession
 from tradingcore.auth.use_cases.unlink_identity import UnlinkIdentityCommand
 from tradingcore.kernel.authz import Actor
+from tradingcore.kernel.errors import StaleVersion
 from tradingcore.kernel.network import NetworkPrefix
 from tradingcore.testing.auth.builders import an_account, an_address, the_owner_of
 from tradingcore.testing.builders import an_actor
@@ -228,6 +229,20 @@ async def test_handle_that_comes_many_times_at_once_signs_in_once(people: People
     )
     assert sum(not isinstance(result, BaseException) for result in results) == 1
     assert sum(isinstance(result, ProviderFlowUnknown) for result in results) == 15
+
+
+async def test_two_last_ways_in_cannot_go_at_once(people: People) -> None:
+    for number in range(4):
+        account = await people.stored(f"both{number}", password=None)
+        owner = await people.in_session(account)
+        for provider in (Provider.X, Provider.GITHUB):
+            await people.link(owner, a_person(f"both{number}", None, provider=provider))
+        commands = [UnlinkIdentityCommand(identity_id=identity.id) for identity in await people.identities(owner)]
+        results = await asyncio.gather(
+            *(people.api.unlink_identity()(owner, command) for command in commands), return_exceptions=True
+        )
+        assert sum(isinstance(result, StaleVersion | LastSignInMethod) for result in results) == 1
+        assert len(await people.identities(owner)) == 1
 
 
 async def test_worker_forgets_what_nobody_finished(people: People, database: TestDatabase) -> None:
