@@ -163,8 +163,8 @@ class UserAccount(Aggregate):
         status = AccountStatus.ACTIVE if self.status is AccountStatus.UNVERIFIED else self.status
         return replace(self, email=email, verified_at=at, status=status).with_new_rights()
 
-    def taken_back(self, *, name: str, at: datetime) -> UserAccount:
-        """Its address is proven by somebody who has not made it: nothing that its maker chose stays, but language and time."""
+    def taken_back(self, *, email: EmailAddress, name: str, at: datetime) -> UserAccount:
+        """``email``, which counts as its address, was proven, not by its maker: language and time zone are all that stays."""
         clean = replace(
             self,
             password=None,
@@ -173,8 +173,7 @@ class UserAccount(Aggregate):
             plan=Plan.FREE,
             profile=replace(self.profile, display_name=name, avatar=None),
         )
-        assert self.email is not None, "the address is what was proven"
-        return clean._proven(self.email, at).announcing(AccountTakenBack(occurred_at=at, user_id=self.id))
+        return clean._proven(email, at).announcing(AccountTakenBack(occurred_at=at, user_id=self.id))
 
     def with_password(self, password: PasswordHash, *, at: datetime, is_reset: bool = False) -> UserAccount:
         """Another password, chosen by the owner."""

@@ -135,7 +135,7 @@ class CompleteProviderSignIn(UseCase[CompleteProviderSignInCommand, FinishedFlow
     async def _take_over(self, actor: Actor, local: UserAccount, proven: ProvenIdentity, caller: Caller) -> SignInOutcome:
         # As it was read: whoever made it may prove the address at this moment, and then it is not taken.
         async with self.uow(actor.acting_for(local.id)) as unit:
-            account = await take_back(unit, local, name=proven.name or "", at=self.clock.now())
+            account = await take_back(unit, local, proven, at=self.clock.now())
             await self.links.link(unit, account, proven)
         return await self.opener.open(actor, account, method=AuthMethod.PROVIDER, caller=caller)
 

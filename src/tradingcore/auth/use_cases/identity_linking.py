@@ -60,7 +60,7 @@ async def unlink(unit: LinkingUnitOfWork, identity: Identity, *, at: datetime) -
     )
 
 
-async def take_back(unit: LinkingUnitOfWork, account: UserAccount, *, name: str, at: datetime) -> UserAccount:
+async def take_back(unit: LinkingUnitOfWork, account: UserAccount, proven: ProvenIdentity, *, at: datetime) -> UserAccount:
     """Give an account that anybody may have made to whoever has proven its address; nothing that lets somebody in stays.
 
     Raises `StaleVersion` when its state has changed since ``account`` was read.
@@ -74,4 +74,6 @@ async def take_back(unit: LinkingUnitOfWork, account: UserAccount, *, name: str,
     await end_trust(unit, account, at=at)
     # A change of address that was begun before would hand the account back.
     await unit.one_time_tokens.void(account.id, tuple(TokenPurpose))
-    return await unit.accounts.save(account.taken_back(name=name, at=at))
+    assert proven.email is not None, "the address is what was proven"
+    # The spelling that was proven: another one may be another mailbox.
+    return await unit.accounts.save(account.taken_back(email=proven.email, name=proven.name or "", at=at))

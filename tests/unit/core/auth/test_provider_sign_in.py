@@ -139,6 +139,14 @@ async def test_unproven_account_loses_its_factors_and_pending_proofs_too(world: 
     assert all(row.value.used_at is not None for row in world.database.one_time_tokens.rows.values())
 
 
+async def test_spelling_that_was_proven_is_the_address_from_then_on(world: ProviderWorld) -> None:
+    # They are found by one spelling, and may be two mailboxes.
+    await world.an_unproven("strasse")
+    outcome = (await world.signed_in_by(a_person(email="straße@example.org"))).outcome
+    assert isinstance(outcome, OpenedSession)
+    assert str(world.account(outcome.session.user_id).email) == "straße@example.org"
+
+
 async def test_suspended_unproven_account_is_not_opened_by_taking_it(world: ProviderWorld) -> None:
     await world.an_unproven(status=AccountStatus.FROZEN)
     with pytest.raises(AccountDisabled):
