@@ -257,6 +257,7 @@ def _introduce(display: Display, settings: Settings, address: str, token: str, p
     display.say(f"  stream         {address.replace('http', 'ws', 1)}/api/v1/stream")
     if settings.shows_mailbox:
         display.say(f"  mailbox        {address}/dev/mailbox")
+    display.say(f"  sign in        {address}/sign-in  (at a provider on this machine, where you may be anybody)")
     display.say(f"  API key        {token}")
     display.say("  accounts       signed in over HTTP as each of them; staff with a code of the authenticator besides")
     for person in people:
