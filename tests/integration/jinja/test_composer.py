@@ -25,7 +25,7 @@ def composer() -> JinjaMailComposer:
     return JinjaMailComposer("https://app.example.com")
 
 
-@asvs("1.2.1")
+@asvs("1.2.1", "1.1.2", "1.2.2", "1.3.1")
 def test_value_is_escaped_in_the_html_part_and_as_it_was_in_the_text(composer: JinjaMailComposer) -> None:
     values = {"new_address": "<i>@x", "at": "2026-03-02T12:00:00+00:00", "token": 'a"><script>'}
     mail = composer.compose(an_order(MailTemplate.ADDRESS_CHANGED, values=values), mail_id=MailId(an_id()))

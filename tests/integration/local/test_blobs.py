@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from adapters.local.blobs import LocalBlobStore
+from tests.asvs import asvs
 from tradingcore.kernel.errors import Unavailable
 from tradingcore.ml.errors import BlobNotFound
 from tradingcore.ml.ids import BundleDigest
@@ -41,6 +42,7 @@ async def test_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
         await LocalBlobStore(tmp_path / "models").put(b"content")
 
 
+@asvs("5.3.2")
 async def test_digest_never_becomes_a_path_outside_the_folder(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     with pytest.raises(BlobNotFound, match="64 hexadecimal digits"):

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.asvs import asvs
 from tests.integration.market_data.files import DAILY, HEADER, a_csv, a_row, hourly, read
 from tradingcore.kernel.errors import InvalidInput
 from tradingcore.kernel.market import SeriesKey, Timeframe
@@ -162,6 +163,7 @@ async def test_row_that_is_not_utf_8_is_rejected(tmp_path: Path) -> None:
     assert result.reasons[5] == "the row is not UTF-8 text"
 
 
+@asvs("5.2.2")
 async def test_binary_file(tmp_path: Path) -> None:
     path = tmp_path / "candles.csv"
     path.write_bytes(bytes(range(256)) * 10_000)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.asvs import asvs
 from tests.integration.market_data.files import DAILY, Read, read
 from tradingcore.kernel.market import Candle, SeriesKey
 from tradingcore.testing.builders import BTC_1H, MONDAY
@@ -63,6 +64,7 @@ async def test_numbers_may_have_any_numeric_type(tmp_path: Path) -> None:
         assert (await read_table(tmp_path, table)).candles[3] == Candle(HOURS[3], 10, 12, 9, 11, 5)
 
 
+@asvs("5.2.2")
 async def test_file_is_known_by_its_first_bytes(tmp_path: Path) -> None:
     path = tmp_path / "candles.dat"
     pq.write_table(a_table(pa.array(HOURS, pa.timestamp("ms", "UTC"))), path)

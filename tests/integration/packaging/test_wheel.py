@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.asvs import asvs
 from tests.unit.architecture.source import ROOT, core
 
 OURS = {"tradingcore", "adapters", "entrypoints"}
@@ -37,6 +38,7 @@ def names(wheel: Path) -> set[str]:
         return set(archive.namelist())
 
 
+@asvs("13.4.1")
 def test_exactly_our_three_packages_are_in_it(names: set[str]) -> None:
     tops = {name.partition("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == OURS
@@ -54,6 +56,7 @@ def test_migrations_are_in_it(names: set[str]) -> None:
     assert {f"adapters/postgres/migrations/{name}" for name in in_tree} <= names
 
 
+@asvs("15.2.3")
 def test_types_are_promised_and_nothing_private_is_shipped(names: set[str]) -> None:
     assert "tradingcore/py.typed" in names
     assert [name for name in names if "__pycache__" in name or name.startswith("tests/")] == []

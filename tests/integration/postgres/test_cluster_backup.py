@@ -19,6 +19,7 @@ from adapters.postgres.engine import EngineSettings, create_engine, transaction
 from adapters.postgres.errors import ServerMisconfigured, ServerUnavailable
 from adapters.postgres.migrate import Migrator
 from adapters.postgres.roles import DatabaseRole, RolePasswords
+from tests.asvs import asvs
 from tests.integration.postgres.server import run_apart
 from tradingcore.kernel.authz import Actor, TraceId
 from tradingcore.kernel.errors import InvalidInput
@@ -149,6 +150,7 @@ async def test_dump_that_the_database_refuses_leaves_the_old_one(folder: Path, h
     assert await here.year() == 2002
 
 
+@asvs("5.3.2", "5.3.3")
 @pytest.mark.parametrize("name", ["../outside", "models/../../outside", "/etc/outside", "elsewhere/file"])
 def test_member_with_a_hostile_name_is_refused(folder: Path, name: str) -> None:
     (folder / "dump").write_bytes(b"dump")

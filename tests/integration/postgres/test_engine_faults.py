@@ -19,6 +19,7 @@ from adapters.postgres.connect import connected
 from adapters.postgres.engine import EngineSettings, create_engine, transaction, translated
 from adapters.postgres.errors import ServerUnavailable, StorageFault, StorageFull
 from adapters.postgres.roles import DatabaseRole
+from tests.asvs import asvs
 from tests.integration.postgres.server import TestDatabase
 from tradingcore.kernel.authz import Actor, Plan, Role, TraceId, UserId
 from tradingcore.kernel.errors import Conflict, PermissionDenied, StaleVersion
@@ -81,6 +82,7 @@ async def test_refused_statement_leaves_as_a_kernel_error(
     await engine.dispose()
 
 
+@asvs("15.4.3")
 async def test_two_that_lock_each_other_out_get_one_winner_and_one_conflict(notes: AsyncEngine) -> None:
     await _insert(notes, 1)
     await _insert(notes, 2)
@@ -120,6 +122,7 @@ async def test_cancelled_connection_is_thrown_away(database: TestDatabase, momen
     await engine.dispose()
 
 
+@asvs("13.2.6")
 async def test_full_pool_says_that_the_database_is_busy(database: TestDatabase) -> None:
     settings = EngineSettings(application="test", pool_size=1, overflow=0, checkout_seconds=0.1)
     engine = create_engine(database.address(DatabaseRole.API), settings)

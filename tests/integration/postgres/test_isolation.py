@@ -13,6 +13,7 @@ from adapters.postgres.connect import connected
 from adapters.postgres.engine import driver_of, transaction
 from adapters.postgres.roles import SCHEMAS, DatabaseRole
 from adapters.postgres.unit import NOBODY
+from tests.asvs import asvs
 from tests.integration.postgres.isolation.mutations import Mutation, mutations
 from tests.integration.postgres.isolation.runner import make_generous, oracle, told
 from tests.integration.postgres.isolation.tables import HANDS, OWNED
@@ -36,6 +37,7 @@ async def test_every_owned_table_is_in_the_model(postgres_cluster: TestServer) -
     assert {row["name"] for row in settings} - {"user_id", "scopes", "request_id"} == set(HANDS)
 
 
+@asvs("8.4.1")
 async def test_nobody_reaches_a_foreign_row(database: TestDatabase) -> None:
     """The small dose of G2."""
     await make_generous(database)

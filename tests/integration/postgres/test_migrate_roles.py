@@ -20,11 +20,13 @@ from adapters.postgres.roles import LOGIN_ROLES, SCHEMAS, DatabaseRole, RolePass
 from adapters.postgres.unit import NOBODY
 from entrypoints.platform import ProcessKind, running
 from entrypoints.settings import load
+from tests.asvs import asvs
 from tests.integration.postgres.server import TestDatabase
 from tradingcore.kernel.codec import EventCodec
 from tradingcore.kernel.errors import PermissionDenied
 
 
+@asvs("13.2.1")
 async def test_roles_have_exactly_the_powers_of_the_specification(database: TestDatabase) -> None:
     async with connected(database.administrator) as connection:
         rows = await connection.fetch("select * from pg_roles where rolname like 'tc\\_%' order by rolname")
@@ -105,6 +107,7 @@ async def test_serving_roles_are_safe(database: TestDatabase) -> None:
         await assert_safe_role(connection, may_bypass=True)
 
 
+@asvs("13.2.1")
 async def test_every_unsafe_way_to_serve_is_refused(database: TestDatabase) -> None:
     async with connected(database.administrator) as connection:
         with pytest.raises(UnsafeRole, match=r"superuser and it bypasses row-level security and it may become tc_owner"):

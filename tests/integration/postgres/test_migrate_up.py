@@ -14,6 +14,7 @@ from adapters.postgres.connect import connected
 from adapters.postgres.errors import SchemaOutdated, ServerMisconfigured, ServerUnavailable
 from adapters.postgres.migrate import Migrator, migrations_folder
 from adapters.postgres.roles import DatabaseRole, RolePasswords
+from tests.asvs import asvs
 from tests.integration.postgres import migrating
 from tests.integration.postgres.server import TestDatabase, TestServer
 
@@ -134,6 +135,7 @@ async def test_failing_revision_rolls_back_and_keeps_the_one_before(database: Te
     assert not await _exists(database, "public.half")
 
 
+@asvs("15.4.3")
 async def test_revision_that_waits_for_a_busy_table_gives_up(database: TestDatabase, tmp_path: Path) -> None:
     folder = _with_revision(tmp_path, "alter table public.heartbeat add column extra int")
     migrator = Migrator(database.administrator, database.server.passwords, folder=folder)

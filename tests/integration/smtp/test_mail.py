@@ -138,6 +138,7 @@ async def test_server_that_drips_holds_no_place_for_ever() -> None:
             await asyncio.wait_for(sender.send(a_mail()), timeout=5)
 
 
+@asvs("13.2.6")
 async def test_mails_at_a_time_are_bounded(server: MailServer) -> None:
     await server.start()
     sender = a_sender(server, timeout_seconds=10.0)

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tests.asvs import asvs
 from tests.integration.uvicorn.server import Client, a_server
 from tests.unit.entrypoints.http.stream.builders import a_log, eventually
 from tradingcore.testing.fakes import FakeClock
@@ -104,6 +105,7 @@ async def test_a_flood_of_frames_is_closed() -> None:
         assert (await close_of(client))[0] == 4429
 
 
+@asvs("4.4.2")
 async def test_a_foreign_origin_is_refused_before_the_handshake() -> None:
     async with a_server(a_log()) as server:
         with pytest.raises(InvalidStatus) as refused:

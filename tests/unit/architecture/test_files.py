@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from tests.asvs import asvs
 from tests.unit.architecture.source import ROOT, Source, sources, tracked_files
 
 SOURCE_LIMIT_LINES = 400
@@ -47,6 +48,7 @@ def test_only_settings_read_the_environment() -> None:
     assert [reader for reader in readers if not reader.startswith(allowed)] == []
 
 
+@asvs("1.5.2")
 def test_nothing_loads_pickles() -> None:
     unsafe = {"pickle", "cPickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
     assert [

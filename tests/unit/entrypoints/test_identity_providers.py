@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from entrypoints.identity_providers import deletion_requests, identity_providers, local_provider
 from entrypoints.oauth_section import OAuthSection
 from entrypoints.settings import ConfigurationError, Environment, Settings, load
+from tests.asvs import asvs
 from tradingcore.auth.model.identity import Provider
 from tradingcore.auth.model.oauth_flow import FlowProofs
 from tradingcore.auth.model.opaque_token import opaque_token
@@ -50,6 +51,7 @@ async def test_redirect_address_comes_from_the_settings(provider: Provider) -> N
     assert asked["redirect_uri"] == f"{PUBLIC_URL}/api/v1/auth/providers/{provider.value}/callback"
 
 
+@asvs("3.7.2")
 @pytest.mark.parametrize(
     "section",
     [
@@ -83,6 +85,7 @@ def test_wrong_setting_is_never_quoted_with_its_secret(monkeypatch: pytest.Monke
     assert "the secret itself" not in repr(OAuthSection.model_validate({"github": CLIENT | {"client_secret": "the secret itself"}}))
 
 
+@asvs("15.2.3")
 def test_local_provider_is_for_a_developers_machine() -> None:
     assert Settings(storage="memory").has_local_provider
     with pytest.raises(ValueError, match="of this machine"):

@@ -10,6 +10,7 @@ import pytest
 
 from adapters.cryptography.key_ring import KeyRing
 from entrypoints.settings import ConfigurationError, Environment, LoadedSettings, load, masked
+from tests.asvs import asvs
 
 STRONG = "k7Yw2pQ9zX4vB8nM1cR6tL3sD5fG0hJa"
 PRODUCTION = "TRADINGCORE__ENVIRONMENT"
@@ -104,6 +105,7 @@ def test_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     assert "Is a directory" in fault(file=tmp_path)
 
 
+@asvs("13.2.3")
 @pytest.mark.parametrize(
     "section",
     [
@@ -191,6 +193,7 @@ def test_addresses_are_shown_without_their_password(address: str, shown: str) ->
     assert masked(address) == shown
 
 
+@asvs("15.2.3")
 def test_api_documents_are_shown_in_development_only_unless_asked_for() -> None:
     strong = {"environment": "production"}
     assert load(flags={}).values.shows_docs
@@ -206,6 +209,7 @@ def test_mail_goes_to_a_mailbox_in_development_and_to_a_server_elsewhere() -> No
     assert (production.mail_sender, production.shows_mailbox) == ("smtp", False)
 
 
+@asvs("15.2.3")
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [

@@ -11,6 +11,7 @@ import pytest
 from entrypoints import worker
 from entrypoints.replay import rewind_series
 from entrypoints.worker import Worker, close_candle, feed_candles
+from tests.asvs import asvs
 from tests.unit.core.processes.flow import DAY, HISTORY, Flow
 from tests.unit.core.stand_ins import NOT_A_BUNDLE
 from tests.unit.core.trading.world import FilledFeed
@@ -61,6 +62,7 @@ async def test_prepared_worker_has_the_models_of_followed_series_loaded(bundle: 
     assert (len(loaded), len(await flow.decisions())) == (loads, 1)
 
 
+@asvs("16.5.4")
 async def test_schedule_outlives_a_run_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = await Flow().prepared()
     runs = 0

@@ -91,7 +91,7 @@ async def test_every_address_of_the_corpus_is_refused() -> None:
     assert failures == 0
 
 
-@asvs("1.3.6", "13.2.4", "15.3.2")
+@asvs("1.3.6", "13.2.4", "15.3.2", "12.3.3")
 async def test_malformed_addresses_are_refused_before_anybody_is_asked() -> None:
     assert [url for url in MALFORMED if not await is_refused(url, ANY_HOST, _nobody_is_asked)] == []
 
@@ -106,7 +106,7 @@ async def test_names_that_lead_inside_are_refused() -> None:
     assert [found for found in BAD_ADDRESSES if not await is_refused("https://shop.example.com/", ANY_HOST, Names(found))] == []
 
 
-@asvs("13.2.4", "13.2.5")
+@asvs("13.2.4", "13.2.5", "14.2.3")
 @pytest.mark.parametrize(
     "host", ["evil.example.net", "shop.example.com.evil.net", "eshop.example.com", "xn--shp-jqa.example.com", "example.com"]
 )
@@ -206,6 +206,7 @@ async def test_a_call_ends_in_time() -> None:
             await client.get("https://shop.example.com/")
 
 
+@asvs("13.2.6")
 async def test_limits_of_a_connection_are_passed_on() -> None:
     outside = Outside()
     async with a_client(SHOP, outside, Names()) as client:
@@ -223,6 +224,7 @@ async def _tries(method: str, *answers: Any, retries: int = 2) -> tuple[int, int
             return 0, len(outside.asked)
 
 
+@asvs("13.2.6")
 async def test_reads_are_repeated_twice_and_writes_never() -> None:
     lost = httpx2.ReadError("gone")
     assert await _tries("GET", lost, 503, 200) == (200, 3)

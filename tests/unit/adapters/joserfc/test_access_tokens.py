@@ -106,7 +106,7 @@ def test_what_is_no_key_set_is_one_sentence(text: str) -> None:
         SigningRing.from_text(text)
 
 
-@asvs("9.2.3")
+@asvs("9.2.3", "10.3.1")
 @pytest.mark.parametrize(("issuer", "audience"), [("us", "another api"), ("them", "our api"), ("us", "")])
 def test_a_token_for_somebody_else_is_refused(issuer: str, audience: str) -> None:
     ring = SigningRing.fresh()

@@ -115,6 +115,7 @@ def test_bcrypt_sees_sixty_four_letters_of_a_keyed_hash() -> None:
     assert bcrypt.checkpw(letters, a_bcrypt_scheme().make(GOOD).encode())
 
 
+@asvs("11.4.4")
 def test_costs_in_production_are_those_of_the_standards() -> None:
     hasher = password_hasher(PEPPER)
     assert isinstance(hasher._scheme, BcryptScheme)

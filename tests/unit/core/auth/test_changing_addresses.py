@@ -70,6 +70,7 @@ async def test_proof_of_a_new_address_works_once_and_for_a_day(world: AccountsWo
         await world.confirm_change(world.nobody(), ConfirmAddressChangeCommand(token=late.values["token"]))
 
 
+@asvs("2.3.1")
 async def test_tokens_open_only_what_they_were_made_for(world: AccountsWorld) -> None:
     account = await world.an_owner()
     (proof,) = await asked(world, account)

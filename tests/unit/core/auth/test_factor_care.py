@@ -154,6 +154,7 @@ async def test_wrong_first_code_confirms_nothing_and_is_counted() -> None:
     assert sum(isinstance(event, FactorDenied) for event in desk.audited()) == 5
 
 
+@asvs("2.3.1")
 async def test_there_is_nothing_to_confirm_before_enrolling_or_twice() -> None:
     desk = await a_desk()
     with pytest.raises(FactorNotFound):
@@ -232,7 +233,7 @@ async def test_codes_need_a_factor_that_they_stand_in_for() -> None:
         await desk.regenerate(desk.sure_owner, RegenerateBackupCodesCommand())
 
 
-@asvs("7.5.1")
+@asvs("7.5.1", "6.4.4")
 async def test_one_factor_is_not_enough_to_change_factors() -> None:
     desk = await a_desk()
     await desk.set_up()

@@ -132,6 +132,7 @@ async def test_pending_link_is_for_that_account_in_that_browser_and_soon(world: 
     assert world.identities_of(account) == []
 
 
+@asvs("2.3.1")
 async def test_pending_link_is_no_answer_and_an_answer_no_pending_link(world: ProviderWorld) -> None:
     account = await world.an_owner()
     ticket, browser = await pending(world)
@@ -306,7 +307,7 @@ async def stepped_up(world: ProviderWorld, owner: Actor, **person: Any) -> Sessi
     return outcome.session
 
 
-@asvs("6.8.4")
+@asvs("6.8.4", "7.6.1")
 async def test_provider_that_asks_again_renews_the_session(world: ProviderWorld) -> None:
     account = await world.an_owner()
     await linked(world, account, Provider.LOCAL)
@@ -318,7 +319,7 @@ async def test_provider_that_asks_again_renews_the_session(world: ProviderWorld)
     assert session.methods == (AuthMethod.PASSWORD, AuthMethod.PROVIDER)
 
 
-@asvs("6.8.4")
+@asvs("6.8.4", "7.6.1")
 async def test_step_up_takes_the_own_identity_and_a_fresh_proof(world: ProviderWorld) -> None:
     account = await world.an_owner()
     await linked(world, account, Provider.LOCAL)

@@ -225,7 +225,7 @@ async def start_or_refuse(world: PhoneWorld, **arguments: Any) -> bool:
     return True
 
 
-@asvs("2.4.1", "6.3.1")
+@asvs("2.4.1", "6.3.1", "2.3.2")
 async def test_number_gets_one_code_in_thirty_seconds_three_an_hour_and_five_a_day(world: PhoneWorld) -> None:
     made = []
     for minute in range(0, 24 * 60, 5):

@@ -48,7 +48,7 @@ async def test_the_same_client_may_repeat_within_the_grace() -> None:
     await world.refresh(second.tokens.refresh_token)
 
 
-@asvs("10.4.5")
+@asvs("10.4.5", "16.3.3")
 async def test_reuse_after_the_grace_ends_the_session_and_is_told() -> None:
     world = SignInWorld()
     owner = await world.an_owner()
@@ -82,6 +82,7 @@ async def test_another_client_has_no_grace(thief: Caller) -> None:
     assert world.database.sessions.rows[first.session.id].end_reason is EndReason.REFRESH_REUSE
 
 
+@asvs("7.3.2", "10.4.8")
 async def test_a_session_ends_after_thirty_days_however_often_it_is_refreshed() -> None:
     world = SignInWorld()
     owner = await world.an_owner()
@@ -108,6 +109,7 @@ async def test_a_session_that_nobody_refreshes_ends_after_seven_days() -> None:
     assert "auth.refresh_reuse" not in world.audited(opened.session.user_id)
 
 
+@asvs("7.3.2", "10.4.8")
 async def test_staff_does_not_refresh_past_twelve_hours() -> None:
     world = SignInWorld()
     await world.an_owner(roles=frozenset({Role.ADMIN}))
@@ -144,6 +146,7 @@ async def test_a_suspended_account_refreshes_nothing() -> None:
     assert world.live_sessions(owner.id) == []
 
 
+@asvs("8.3.2")
 async def test_new_rights_need_a_refresh() -> None:
     world = SignInWorld()
     owner = await world.an_owner()

@@ -138,6 +138,7 @@ async def test_right_answers_use_up_no_attempts() -> None:
         await desk.answer(await desk.ask(), code, FactorKind.BACKUP_CODE)
 
 
+@asvs("16.3.1")
 async def test_refused_answer_is_audited() -> None:
     desk = FactorDesk()
     await desk.confirm_factor()

@@ -31,7 +31,7 @@ def a_network(number: int) -> NetworkPrefix:
     return NetworkPrefix.of(f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}")
 
 
-@asvs("7.2.1", "7.2.3")
+@asvs("7.2.1", "7.2.3", "16.3.1")
 async def test_the_right_password_opens_a_session() -> None:
     world = SignInWorld()
     owner = await world.an_owner()
@@ -297,7 +297,7 @@ async def test_staff_shows_the_factor_every_time_and_stays_twelve_hours(role: Ro
     assert Permission.USERS_MANAGE in (await world.actor_in(second)).permissions
 
 
-@asvs("7.1.2")
+@asvs("7.1.2", "2.3.2")
 async def test_of_more_than_ten_sessions_the_oldest_ends_with_a_notice() -> None:
     world = SignInWorld()
     owner = await world.an_owner()

@@ -109,7 +109,7 @@ async def test_no_role_manages_one_above_or_itself() -> None:
     assert (await office.suspend(at_desk_of(superadmin), SuspendUserCommand(user_id=admin.id))).status is AccountStatus.FROZEN
 
 
-@asvs("8.4.2", "7.5.3")
+@asvs("7.5.3")
 async def test_managing_accounts_needs_a_recent_session_with_two_factors() -> None:
     office = Office()
     admin, customer = await office.at_desk(Role.ADMIN), await office.hire(Role.TRADER)
@@ -156,6 +156,7 @@ async def test_a_role_of_staff_takes_two_people() -> None:
         await office.decide(second, DecideProposalCommand(proposal_id=proposal.id, is_approved=True))
 
 
+@asvs("2.2.3")
 async def test_a_rejected_proposal_changes_nothing() -> None:
     office = Office()
     first, second = await office.at_desk(Role.SUPERADMIN), await office.at_desk(Role.SUPERADMIN)

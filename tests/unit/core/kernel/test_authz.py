@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.asvs import asvs
 from tradingcore.kernel.authz import (
     PLAN_SCOPES,
     ROLE_PERMISSIONS,
@@ -123,6 +124,7 @@ def test_a_recent_and_sure_sign_in_passes_a_step_up() -> None:
     authorize(a_session_of(timedelta(minutes=5), Assurance.AAL2), Permission.ACCOUNT_OWN, RECENT)
 
 
+@asvs("10.3.4")
 @pytest.mark.parametrize(
     ("age", "assurance"),
     [

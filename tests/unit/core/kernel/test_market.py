@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.asvs import asvs
 from tradingcore.kernel.errors import InvalidInput
 from tradingcore.kernel.market import (
     Candle,
@@ -98,6 +99,7 @@ def test_sorted_positive_prices_make_a_candle(candle: Candle) -> None:
     assert candle_fault(candle.open, candle.high, candle.low, candle.close, candle.volume) is None
 
 
+@asvs("2.2.3")
 @pytest.mark.parametrize(
     ("numbers", "fault"),
     [

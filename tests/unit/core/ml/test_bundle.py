@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.asvs import asvs
 from tradingcore.kernel.market import Calendar, Timeframe
 from tradingcore.ml.errors import BundleRefused
 from tradingcore.ml.model import bundle as bundles
@@ -117,6 +118,7 @@ def test_unknown_kind_is_refused() -> None:
     refused(a_bundle(kinds={"range": "oracle", "barrier": "trees"}), "models of unknown kinds")
 
 
+@asvs("1.5.2", "5.2.2")
 def test_pickle_under_an_honest_name_is_refused() -> None:
     refused(a_bundle(members(**{"barrier.ubj": pickle.dumps({"trees": 1})})), "barrier.ubj is not UBJ")
     refused(a_bundle(members(**{"har.json": pickle.dumps({"har": 1})})), "har.json is not a JSON object")
@@ -153,6 +155,7 @@ def test_older_major_version_of_the_library_is_refused() -> None:
     refused(a_bundle(version="new"), "its library version is 'new'")
 
 
+@asvs("5.2.3")
 def test_compressed_members_are_refused_before_they_are_unpacked() -> None:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -160,11 +163,13 @@ def test_compressed_members_are_refused_before_they_are_unpacked() -> None:
     refused(target.getvalue(), "a member is compressed")
 
 
+@asvs("5.2.1")
 def test_oversized_bundle_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundles, "MAX_BYTES", 100)
     refused(a_bundle(), "at most 100 are allowed")
 
 
+@asvs("5.2.3")
 def test_members_that_claim_more_than_the_file_holds_are_refused() -> None:
     content = bytearray(a_bundle(members(**{"har.json": b"{" + b" " * 500 + b"}"})))
     entry = content.rindex(b"PK\x01\x02", 0, content.rindex(b"har.json"))

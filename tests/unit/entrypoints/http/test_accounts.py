@@ -205,6 +205,7 @@ async def test_an_account_is_for_its_owner_and_no_api_key(
     check_against_document(world, answer, method, f"/api/v1{path}")
 
 
+@asvs("14.2.2")
 async def test_account_is_not_kept_by_caches(world: World) -> None:
     client = await signed_in(world, await an_owner(world))
     assert (await client.get("/api/v1/account")).headers["cache-control"] == "no-store"

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from entrypoints.http.schemas.trading import CandleBody, SignalBody
+from tests.asvs import asvs
 from tests.unit.entrypoints.http.world import CANDLES, World
 from tradingcore.kernel.authz import Role
 from tradingcore.processes.wire import candle_on_the_wire, signal_on_the_wire
@@ -147,6 +148,7 @@ async def test_models_say_what_they_beat(shared_world: World) -> None:
     assert (await get(shared_world, "/api/v1/ml/models?symbol=EUR/USD&timeframe=1h"))["data"] == []
 
 
+@asvs("2.2.3")
 async def test_half_a_series_is_no_filter_for_models(shared_world: World) -> None:
     async with await shared_world.client_of(Role.TRADER) as client:
         answer = await client.get("/api/v1/ml/models?symbol=BTC/USDT")

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from entrypoints.http.health import Check, Readiness
 from entrypoints.http.options import HttpSettings
+from tests.asvs import asvs
 from tests.unit.entrypoints.http.world import ORIGIN, World
 from tradingcore.kernel.authz import Role
 
@@ -40,6 +41,7 @@ async def test_every_answer_is_protected(shared_world: World, path: str) -> None
     assert "server" not in answer.headers
 
 
+@asvs("14.2.2")
 async def test_answers_of_the_api_are_not_stored(shared_world: World) -> None:
     async with await shared_world.client_of(Role.TRADER) as client:
         for path in (SIGNALS, "/api/v1/trading/symbols", "/api/v1/nope"):
@@ -137,6 +139,7 @@ async def test_head_sends_no_byte_of_a_body(shared_world: World) -> None:
     assert [message.get("body", b"") for message in sent] == [b"", b""]
 
 
+@asvs("16.3.3", "16.2.5")
 async def test_a_request_leaves_one_line_without_values(world: World) -> None:
     async with await world.client_of(Role.TRADER) as client:
         with capture_logs() as logs:

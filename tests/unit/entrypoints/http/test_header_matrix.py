@@ -79,7 +79,7 @@ def faults(answer: httpx.Response) -> list[str]:
     return found
 
 
-@asvs("3.4.1", "3.4.3", "3.4.4", "3.4.5", "3.4.6", "3.5.8", "4.1.1", "13.4.6", "14.3.2")
+@asvs("3.4.1", "3.4.3", "3.4.4", "3.4.5", "3.4.6", "3.5.8", "4.1.1", "13.4.6", "14.3.2", "3.2.1")
 @pytest.mark.parametrize("who", ["anonymous", "trader", "superadmin"])
 async def test_every_answer_of_every_route_is_guarded(shared_world: World, all_routes: list[tuple[str, str]], who: str) -> None:
     client = shared_world.client() if who == "anonymous" else await shared_world.client_of(Role(who))

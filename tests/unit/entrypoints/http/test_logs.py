@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from entrypoints.http.logs import LoggingObserver, Pseudonyms, exceptions_by_type, keep_allowed, outcome_of
 from entrypoints.http.metrics import Metrics
+from tests.asvs import asvs
 from tradingcore.kernel.authz import Actor, Plan, Role, TraceId, UserId
 from tradingcore.kernel.errors import (
     AlreadyHandled,
@@ -29,6 +30,7 @@ def a_user() -> Actor:
     return Actor.of_user(trace_id=TRACE, user_id=UserId(an_id()), roles=frozenset({Role.TRADER}), plan=Plan.PRO, name="secret name")
 
 
+@asvs("16.3.2", "16.3.3")
 @pytest.mark.parametrize(
     ("error", "outcome", "level"),
     [
@@ -74,6 +76,7 @@ def test_pseudonyms_are_equal_for_equal_users_and_keys_only() -> None:
     assert names.of(Actor.operator(TRACE)) == "operator"
 
 
+@asvs("16.2.5")
 def test_a_field_that_is_not_listed_is_dropped() -> None:
     line = {"event": "x", "token": "tc_live", "command": object(), "symbol": "BTC/USDT", "count": 3, "detail": "y" * 5000}
     kept = keep_allowed(None, "info", line)
@@ -85,6 +88,7 @@ def _broken() -> None:
     raise ValueError("card 4242")
 
 
+@asvs("16.2.5")
 def test_an_exception_is_its_type_and_place() -> None:
     with pytest.raises(ValueError, match="4242") as caught:
         _broken()

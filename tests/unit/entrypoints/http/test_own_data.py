@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from tests.asvs import asvs
 from tests.unit.entrypoints.http.people import an_owner, signed_in
 from tests.unit.entrypoints.http.test_access import check_against_document
 from tests.unit.entrypoints.http.world import World
@@ -12,6 +13,7 @@ from tradingcore.testing.auth.erasure import NAME, somebody
 PATH = "/api/v1/account/export"
 
 
+@asvs("5.4.1", "5.4.2")
 async def test_export_is_a_file_with_everything_and_no_secret() -> None:
     world = World()
     person = await somebody(world.container.auth_uow())

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from adapters.memory.trading import MemoryTradingQueries
 from adapters.system.private_file import SecretsUnusable
+from tests.asvs import asvs
 from tests.unit.entrypoints.http.world import World
 from tradingcore.auth.errors import Overloaded, Unsealable
 from tradingcore.kernel.authz import Role
@@ -111,6 +112,7 @@ async def test_wrong_fields_are_pointed_at(world: World) -> None:
     assert (await answer_to(world, error)).json()["errors"] == [{"pointer": "/limit", "code": "out_of_range", "detail": "y"}]
 
 
+@asvs("16.5.4", "16.3.4")
 @pytest.mark.parametrize("error", [ValueError("card 4242"), TradingCoreError("card 4242"), KeyError("card 4242")])
 async def test_a_fault_of_ours_says_nothing_about_itself(world: World, error: Exception) -> None:
     with capture_logs() as logs:
@@ -146,6 +148,7 @@ async def test_a_body_must_be_json(shared_world: World) -> None:
             assert_is_problem(broken, 400, "malformed_json")
 
 
+@asvs("2.2.2", "15.3.5")
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
@@ -165,6 +168,7 @@ async def test_wrong_bodies_are_refused_with_a_pointer(shared_world: World, body
     assert [item["pointer"] for item in problem["errors"]] == [pointer]
 
 
+@asvs("5.2.1")
 async def test_a_body_has_a_limit_before_it_is_read(world: World) -> None:
     async with await world.client_of(Role.TRADER) as client:
         path, headers = "/api/v1/ml/predictions", {"content-type": "application/json"}
@@ -178,6 +182,7 @@ async def test_a_body_has_a_limit_before_it_is_read(world: World) -> None:
         assert_is_problem(await client.post(path, content=endless(), headers=headers), 413, "content_too_large")
 
 
+@asvs("15.3.7")
 @pytest.mark.parametrize(
     ("query", "pointers"),
     [

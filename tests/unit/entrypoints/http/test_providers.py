@@ -118,6 +118,7 @@ async def test_cookie_is_for_this_server_and_no_script(world: World) -> None:
     assert "domain" not in cookie
 
 
+@asvs("7.6.2")
 async def test_posted_answer_without_any_cookie_is_finished_by_a_request_with_it(world: World) -> None:
     client = world.client()
     fields = approved(world, await begun(world, client, "apple"), a_person("posted"), Provider.APPLE)
@@ -190,6 +191,7 @@ async def test_person_who_said_no_is_told_so_at_the_end(world: World) -> None:
     assert (answer.status_code, answer.json()["code"]) == (401, "auth.identity_refused")
 
 
+@asvs("1.2.2", "3.7.2")
 @pytest.mark.parametrize("path", ["https://evil.example/", "//evil.example", "/elsewhere", "javascript:alert(1)"])
 async def test_only_our_own_paths_are_led_to(world: World, path: str) -> None:
     answer = await post(world, world.client(), "/providers/google/authorizations", {"next": path})

@@ -13,6 +13,7 @@ from entrypoints.http.openapi import described, only_reads
 from entrypoints.http.peer import peer_from
 from entrypoints.http.trace import call_from, remember_call
 from entrypoints.http.visits import Visit, remember_visit
+from tests.asvs import asvs
 from tests.unit.entrypoints.http.world import World
 
 WRITING_GETS: set[str] = set()
@@ -47,6 +48,7 @@ async def test_caller_of_a_get_is_reading(method: str, handler: Any, is_reading:
     assert scope["user"].is_reading is is_reading
 
 
+@asvs("7.6.2")
 def test_operations_that_write_on_a_get_are_known(shared_world: World) -> None:
     found = {
         handler.operation_id

@@ -224,6 +224,7 @@ async def test_pages_of_allowed_origins_may_send_cookies_there_and_nowhere_else(
         assert "access-control-allow-credentials" not in elsewhere.headers
 
 
+@asvs("10.4.9")
 async def test_sessions_are_listed_and_ended(world: World) -> None:
     here, there, third = await tokens_of(world), await tokens_of(world), await tokens_of(world)
     async with world.client(**bearer(here)) as client:
@@ -240,7 +241,7 @@ async def test_sessions_are_listed_and_ended(world: World) -> None:
         await post(world, "/refresh", {"refresh_token": gone["refresh_token"]}, status=401)
 
 
-@asvs("7.5.1")
+@asvs("7.5.1", "10.3.4")
 async def test_a_sensitive_call_asks_for_a_recent_sign_in(world: World) -> None:
     tokens = await tokens_of(world)
     world.clock.advance(timedelta(minutes=6))

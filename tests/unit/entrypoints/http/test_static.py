@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import entrypoints.http
+from tests.asvs import asvs
 
 STATIC = Path(entrypoints.http.__file__).parent / "static"
 ROOT = Path(__file__).parents[4]
@@ -18,6 +19,7 @@ def test_the_page_uses_the_client_that_is_documented() -> None:
     assert (STATIC / "stream-client.js").read_text(encoding="utf-8") == reference
 
 
+@asvs("14.2.3")
 @pytest.mark.parametrize("path", sorted(STATIC.iterdir()), ids=lambda path: path.name)
 def test_nothing_is_loaded_from_elsewhere(path: Path) -> None:
     content = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
@@ -32,6 +34,7 @@ def test_pages_hold_no_script_and_no_style(name: str) -> None:
         assert (STATIC / loaded).is_file()
 
 
+@asvs("1.2.3", "1.3.1")
 @pytest.mark.parametrize("name", ["app.js", "docs.js", "mail.js", "sign-in.js", "stream-client.js"])
 def test_scripts_never_make_markup_from_text(name: str) -> None:
     content = (STATIC / name).read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from adapters.memory.stream_log import MemoryStreamLog
 from entrypoints.http.stream.hub import Hub
 from entrypoints.http.stream.limits import StreamLimits
 from entrypoints.http.stream.protocol import SUBPROTOCOL
+from tests.asvs import asvs
 from tests.unit.entrypoints.http.stream.builders import Tickets, a_log, an_app, checked
 from tradingcore.testing.notifications import BITCOIN, EURO, a_message
 
@@ -118,6 +119,7 @@ def test_a_client_that_does_not_speak_the_subprotocol_is_closed(stage: Stage) ->
         assert Client(session).close_code() == 4400
 
 
+@asvs("4.4.2")
 def test_an_origin_that_is_not_listed_is_refused_before_the_handshake(stage: Stage) -> None:
     with pytest.raises(WebSocketDisconnect), stage.socket(origin="https://evil.example"):
         pass
