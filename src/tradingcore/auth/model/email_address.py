@@ -47,7 +47,9 @@ class EmailAddress:
             ascii_domain = ""
         labels = ascii_domain.split(".")
         whole = f"{local}@{ascii_domain}"
-        has_form = at and _LOCAL.fullmatch(local) and ".." not in local and local[0] != "." and local[-1] != "."
+        # Nothing invisible: neither controls nor spaces of any script, which mail would refuse later.
+        is_visible = not any(unicodedata.category(letter)[0] in "CZ" for letter in local)
+        has_form = at and is_visible and _LOCAL.fullmatch(local) and ".." not in local and local[0] != "." and local[-1] != "."
         if not has_form or len(labels) < 2 or not all(map(_LABEL.fullmatch, labels)) or len(whole) > LONGEST:
             sentence = "this is not an e-mail address of the form name@example.org"
             raise InvalidInput(sentence, errors=(FieldError("/email", "email", sentence),))
