@@ -281,6 +281,18 @@ async def test_a_trusted_device_is_not_asked_and_keeps_its_own_count() -> None:
     assert isinstance(await world.enters("bob", caller=mine), FactorRequired), "another account's device is none"
 
 
+async def test_a_device_that_was_trusted_before_its_owner_became_staff_is_asked() -> None:
+    world = SignInWorld()
+    owner = await world.an_owner()
+    await world.with_totp(owner)
+    asked = await world.enters()
+    assert isinstance(asked, FactorRequired)
+    trusted = (await world.answered(asked, trusts_device=True)).trusted_device
+    assert trusted is not None
+    await world.save(owner.with_rights(roles=frozenset({Role.ADMIN}), plan=owner.plan, by="root", at=world.clock.now()))
+    assert isinstance(await world.enters(caller=replace(HERE, trusted_device=trusted.token)), FactorRequired)
+
+
 @pytest.mark.parametrize("role", sorted(STAFF))
 async def test_staff_shows_the_factor_every_time_and_stays_twelve_hours(role: Role) -> None:
     world = SignInWorld()
