@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -143,7 +144,9 @@ async def _welcome(platform: Platform, actor: Actor, address: str) -> Sequence[P
 async def _services(settings: Settings, plan: DemoPlan) -> AsyncIterator[str]:
     """The API and the worker as children; yields the API's address."""
     options = global_options(settings)
-    serve = [*options, "--json", "serve", "--port", str(plan.port), "--stop-with-stdin"]
+    # Known beforehand: links in mails and the provider on this machine name it.
+    port = plan.port or _free_port(settings.http.host)
+    serve = [*options, "--json", "serve", "--port", str(port), "--stop-with-stdin"]
     worker = [*options, "--json", "worker", "--stop-with-stdin"]
     async with child("the API", serve) as api, child("the worker", worker) as relay:
         try:
@@ -153,6 +156,12 @@ async def _services(settings: Settings, plan: DemoPlan) -> AsyncIterator[str]:
             raise CommandFailed(f"the API and the worker were not ready within {READY_SECONDS:.0f} s") from None
         address: str = ready["address"]
         yield address
+
+
+def _free_port(host: str) -> int:
+    with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+        port: int = listener.getsockname()[1]
+        return port
 
 
 async def _replay(
