@@ -144,7 +144,7 @@ async def _welcome(platform: Platform, actor: Actor, address: str) -> Sequence[P
 async def _services(settings: Settings, plan: DemoPlan) -> AsyncIterator[str]:
     """The API and the worker as children; yields the API's address."""
     options = global_options(settings)
-    # Known beforehand: links in mails and the provider on this machine name it.
+    # Known beforehand: the identity provider on this machine signs with its address.
     port = plan.port or _free_port(settings.http.host)
     serve = [*options, "--json", "serve", "--port", str(port), "--stop-with-stdin"]
     worker = [*options, "--json", "worker", "--stop-with-stdin"]
