@@ -78,7 +78,9 @@ class MailAddressChange(UseCase[MailAddressChangeCommand, None]):
             await self.attempts.reserve(self.limits.verification_mail(account=email.comparable))
             async with self.uow(actor) as unit:
                 account = await unit.accounts.get(asked.user_id)
-                if not account.may_sign_in:
+                # A password that was chosen after that ends what was asked for with the old one.
+                is_outdated = account.password_changed_at is not None and account.password_changed_at > command.request.occurred_at
+                if is_outdated or not account.may_sign_in:
                     return
                 if holder is not None and holder.is_verified and holder.id != account.id:
                     self.mailer.request(unit, "already_registered", to=holder.email, locale=holder.profile.locale)

@@ -9,6 +9,7 @@ from typing import ClassVar
 from tradingcore.auth.errors import CredentialRefused
 from tradingcore.auth.events import SessionEnded
 from tradingcore.auth.ids import SessionId
+from tradingcore.auth.model.one_time_token import TokenPurpose
 from tradingcore.auth.model.opaque_token import opaque_token_bytes
 from tradingcore.auth.model.session import EndReason, Session, hash_of_token
 from tradingcore.auth.ports.accounts import AccountUnitOfWork
@@ -85,6 +86,8 @@ class EndSessions(UseCase[EndSessionsCommand, int]):
         async with self.uow(actor) as unit:
             ending = [session for session in await unit.sessions.list_live(user_id, at=now) if session.id != current]
             count = await unit.sessions.end_all(user_id, EndReason.SIGNED_OUT_ELSEWHERE, at=now, but=current)
+            # A stranger's session may have asked for it.
+            await unit.one_time_tokens.void(user_id, [TokenPurpose.CHANGE_ADDRESS])
             reason = EndReason.SIGNED_OUT_ELSEWHERE
             unit.announce(
                 *(SessionEnded(occurred_at=now, user_id=user_id, session_id=session.id, reason=reason) for session in ending)

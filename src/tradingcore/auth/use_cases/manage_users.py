@@ -9,6 +9,7 @@ from typing import ClassVar, Protocol
 from tradingcore.auth.events import FactorsReset, PersonalDataRead
 from tradingcore.auth.model.account import UserAccount
 from tradingcore.auth.model.challenge import FactorKind
+from tradingcore.auth.model.one_time_token import TokenPurpose
 from tradingcore.auth.model.session import EndReason, Session
 from tradingcore.auth.policies.staffing import refuse_unmanageable
 from tradingcore.auth.ports.accounts import AccountUnitOfWork
@@ -108,6 +109,7 @@ class SuspendUser(UseCase[SuspendUserCommand, UserAccount]):
             saved = await unit.accounts.save(frozen)
             await unit.sessions.end_all(saved.id, EndReason.ACCOUNT_CHANGED, at=now)
             await forget_trust(unit, saved.id, at=now)
+            await unit.one_time_tokens.void(saved.id, [TokenPurpose.CHANGE_ADDRESS])
             self.mailer.request(unit, "account_suspended", saved.email, saved.profile.locale, {"at": now.isoformat()})
             return saved
 
@@ -154,6 +156,7 @@ class EndUserSessions(UseCase[EndUserSessionsCommand, int]):
             refuse_unmanageable(actor, account)
             ended = await unit.sessions.end_all(account.id, EndReason.REVOKED_BY_STAFF, at=now)
             await forget_trust(unit, account.id, at=now)
+            await unit.one_time_tokens.void(account.id, [TokenPurpose.CHANGE_ADDRESS])
             return ended
 
 

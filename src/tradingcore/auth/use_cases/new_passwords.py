@@ -49,4 +49,5 @@ async def end_trust(unit: CredentialUnitOfWork, account: UserAccount, *, at: dat
     """End what was opened with the credentials that the account had: sessions save one, trusted devices, proofs by mail."""
     await unit.sessions.end_all(account.id, EndReason.CREDENTIAL_CHANGED, at=at, but=but)
     await forget_trust(unit, account.id, at=at)
-    await unit.one_time_tokens.void(account.id, PROOFS)
+    # Whoever had the old credentials may have asked for another address, too: it would bring the account back.
+    await unit.one_time_tokens.void(account.id, (*PROOFS, TokenPurpose.CHANGE_ADDRESS))

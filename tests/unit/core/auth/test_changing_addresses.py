@@ -112,6 +112,21 @@ async def test_change_voids_what_lies_in_the_old_mailbox(world: AccountsWorld) -
         await world.reset(world.nobody(), ResetPasswordCommand(token=reset.values["token"], password="quite another sentence"))
 
 
+@asvs("7.4.3")
+async def test_change_that_a_thief_began_ends_with_the_password_that_was_stolen(world: AccountsWorld) -> None:
+    account = await world.an_owner()
+    (proof,) = await asked(world, account, "thief")
+    await world.ask_reset(world.nobody(), RequestPasswordResetCommand(email="ana@example.org"))
+    (reset,) = await world.settle()
+    await world.ask_change(the_owner_of(account), RequestAddressChangeCommand(email="later@example.org"))
+    world.clock.advance(timedelta(seconds=1))
+    await world.reset(world.nobody(), ResetPasswordCommand(token=reset.values["token"], password="quite another sentence"))
+    assert [mail.template for mail in await world.settle()] == ["password_changed"], "what still waits is not mailed"
+    with pytest.raises(CodeRefused):
+        await world.confirm_change(world.nobody(), ConfirmAddressChangeCommand(token=proof.values["token"]))
+    assert world.account(account.id).email == account.email
+
+
 async def test_undo_brings_the_address_back_and_locks_the_thief_out(world: AccountsWorld) -> None:
     account = await world.an_owner()
     (notice,) = await changed(world, account)

@@ -19,7 +19,9 @@ from tradingcore.auth.errors import (
 )
 from tradingcore.auth.ids import SessionId
 from tradingcore.auth.model.challenge import FactorKind
+from tradingcore.auth.model.one_time_token import TokenPurpose
 from tradingcore.auth.model.session import ACCESS_LIFETIME, AuthMethod, EndReason
+from tradingcore.auth.use_cases.change_address import RequestAddressChangeCommand
 from tradingcore.auth.use_cases.manage_sessions import (
     EndSessionCommand,
     EndSessionsCommand,
@@ -94,6 +96,17 @@ async def test_all_others_can_be_ended_and_all() -> None:
     assert not await refused(world, here)
     assert await world.end_sessions(me, EndSessionsCommand(but_current=False)) == 1
     assert await refused(world, here)
+
+
+async def test_ending_all_others_ends_a_change_of_address_that_one_of_them_began() -> None:
+    world = SignInWorld()
+    account = await world.an_owner()
+    here, thief = await world.signed_in(), await world.signed_in()
+    await world.ask_change(await world.actor_in(thief), RequestAddressChangeCommand(email="thief@example.org"))
+    await world.settle()
+    assert world.open_tokens(account.id) == [TokenPurpose.CHANGE_ADDRESS]
+    await world.end_sessions(await world.actor_in(here), EndSessionsCommand(but_current=True))
+    assert world.open_tokens(account.id) == []
 
 
 @asvs("8.2.2")

@@ -13,7 +13,9 @@ from tests.asvs import asvs
 from tests.unit.core.auth.accounts_world import AccountsWorld
 from tradingcore.auth.errors import AccountDisabled, AccountNotFound, AddressTaken, PasswordRefused, ProposalNotFound
 from tradingcore.auth.model.account import AccountStatus, UserAccount
+from tradingcore.auth.model.one_time_token import TokenPurpose
 from tradingcore.auth.policies.second_factor import FactorPolicy
+from tradingcore.auth.use_cases.change_address import RequestAddressChangeCommand
 from tradingcore.auth.use_cases.changing_rights import Rights
 from tradingcore.auth.use_cases.create_user import CreateUser, CreateUserCommand
 from tradingcore.auth.use_cases.manage_proposals import DecideProposal, DecideProposalCommand, ListProposals, ListProposalsCommand
@@ -89,6 +91,21 @@ async def test_a_suspended_account_is_out_at_once_and_told() -> None:
     assert again.version == frozen.version
     opened = await office.reinstate(admin, ReinstateUserCommand(user_id=customer.id))
     assert opened.status is AccountStatus.ACTIVE
+
+
+@asvs("7.4.5")
+@pytest.mark.parametrize("is_suspended", [True, False])
+async def test_ending_an_accounts_sessions_ends_the_change_of_address_they_began(*, is_suspended: bool) -> None:
+    office = Office()
+    admin, customer = await office.at_desk(Role.ADMIN), await office.hire(Role.TRADER)
+    await office.world.ask_change(at_desk_of(customer), RequestAddressChangeCommand(email="thief@example.org"))
+    await office.world.settle()
+    assert office.world.open_tokens(customer.id) == [TokenPurpose.CHANGE_ADDRESS]
+    if is_suspended:
+        await office.suspend(admin, SuspendUserCommand(user_id=customer.id))
+    else:
+        await office.end_sessions(admin, EndUserSessionsCommand(user_id=customer.id))
+    assert office.world.open_tokens(customer.id) == []
 
 
 @asvs("8.2.1")
