@@ -13,7 +13,7 @@ import structlog
 from litestar.types import ASGIApp, Receive, Send
 
 from entrypoints.http.cookies import PATHS_WITH_COOKIES
-from entrypoints.http.heads import ambiguity, head_size, header, is_preflight
+from entrypoints.http.heads import ambiguity, head_size, header, is_crooked, is_preflight
 from entrypoints.http.logs import Pseudonyms
 from entrypoints.http.metrics import UNMATCHED, Metrics
 from entrypoints.http.options import HttpSettings
@@ -103,6 +103,10 @@ class Edge:
         if (fault := ambiguity(scope)) is not None:
             exchange.closes = True
             await exchange.send_refusal(Refused(HTTPStatus.BAD_REQUEST, "bad_request", fault))
+            return
+        if is_crooked(scope["path"]):
+            exchange.is_free = False
+            await exchange.send_refusal(Refused(HTTPStatus.NOT_FOUND, "not_found", "nothing is served at this path"))
             return
         size = header(scope, b"content-length")
         if size is not None and size.isdigit() and int(size[:20]) > self._settings.largest_body:

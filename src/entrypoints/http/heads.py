@@ -28,6 +28,11 @@ def ambiguity(scope: Any) -> str | None:
     return None if twice is None else f"the header {twice.decode()} may be sent once"
 
 
+def is_crooked(path: str) -> bool:
+    """Whether a path has empty segments, which the router forgives and whoever compares prefixes does not."""
+    return "//" in path
+
+
 def is_preflight(scope: Any) -> bool:
     is_asking = header(scope, b"access-control-request-method") is not None and header(scope, b"origin") is not None
     return scope["method"] == "OPTIONS" and is_asking

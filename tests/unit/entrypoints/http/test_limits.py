@@ -115,6 +115,14 @@ async def test_whatever_is_under_the_api_counts(limited: LimitedWorld, path: str
     assert answers[-1].json()["code"] == "too_many_requests"
 
 
+@pytest.mark.parametrize("path", [f"/{SYMBOLS}", "/api//v1/trading/symbols", "//api/v1/account", "//health/live"])
+async def test_a_crooked_path_leads_nowhere_and_counts(limited: LimitedWorld, path: str) -> None:
+    target = httpx.URL("http://test").copy_with(raw_path=path.encode())
+    async with await limited.client_of(Role.TRADER) as client:
+        answers = [(await client.get(target)).status_code for _ in range(LIMIT + 1)]
+    assert answers == [404] * LIMIT + [429]
+
+
 async def test_wrong_methods_and_bodies_that_are_too_large_count(limited: LimitedWorld) -> None:
     large = b"x" * (limited.settings.largest_body + 1)
     async with limited.at("198.51.100.9") as client:
