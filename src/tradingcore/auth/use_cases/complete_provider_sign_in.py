@@ -17,7 +17,7 @@ from tradingcore.auth.ports.identities import IdentityLookup
 from tradingcore.auth.use_cases.identity_linking import IdentityLinks, LinkingUnitOfWork, take_back
 from tradingcore.auth.use_cases.provider_flows import PendingLink, ProviderFlows
 from tradingcore.auth.use_cases.sealed_requests import SealedRequests
-from tradingcore.auth.use_cases.session_opening import SessionOpener, SignInOutcome, require_enabled
+from tradingcore.auth.use_cases.session_opening import SessionOpener, SignInOutcome, require_enabled, require_proven
 from tradingcore.auth.use_cases.step_up import Renewal, SteppedUpSession
 from tradingcore.auth.use_cases.verify_address import AskedAddress
 from tradingcore.kernel.authz import Actor, Assurance, Permission, UserId
@@ -128,6 +128,7 @@ class CompleteProviderSignIn(UseCase[CompleteProviderSignInCommand, FinishedFlow
         async with self.uow(actor) as unit:
             account = await unit.accounts.get(owner)
             require_enabled(account)
+            require_proven(account)
             identity = await self.links.link(unit, account, proven)
             self.links.tell(unit, account, identity)
         return identity

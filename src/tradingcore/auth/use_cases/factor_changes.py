@@ -15,6 +15,7 @@ from tradingcore.auth.ports.accounts import AccountUnitOfWork
 from tradingcore.auth.ports.factors import FactorUnitOfWork
 from tradingcore.auth.use_cases.mailing import Mailer
 from tradingcore.auth.use_cases.second_factor import SecondFactors, forget_trust
+from tradingcore.auth.use_cases.session_opening import require_proven
 from tradingcore.kernel.authz import Actor, Assurance, Permission, StepUp, UserId, authorize
 from tradingcore.kernel.errors import Unauthenticated
 
@@ -40,8 +41,12 @@ class FactorChanges:
     factors: SecondFactors
     mailer: Mailer
 
-    async def demand(self, actor: Actor, unit: FactorUnitOfWork) -> None:
-        """Raise `StepUpRequired` unless a recent second factor was shown, where the account has one."""
+    async def demand(self, actor: Actor, unit: FactorChangeUnitOfWork) -> None:
+        """Raise `StepUpRequired` unless a recent second factor was shown, where the account has one.
+
+        Raises `PermissionDenied` while the address of the account is not proven.
+        """
+        require_proven(await unit.accounts.get(owner_of(actor)))
         if await self.factors.kinds(unit, owner_of(actor)):
             authorize(actor, Permission.ACCOUNT_OWN, SURE)
 

@@ -20,6 +20,7 @@ from tradingcore.auth.use_cases.mailing import Announcing, Mailer
 from tradingcore.auth.use_cases.second_factor import NewTrustedDevice, SecondFactors
 from tradingcore.auth.use_cases.token_issuing import TokenIssuer, TokenPair, refresh_token_of
 from tradingcore.kernel.authz import Actor, Assurance
+from tradingcore.kernel.errors import PermissionDenied
 from tradingcore.kernel.network import NetworkPrefix
 from tradingcore.kernel.ports import Clock, IdGenerator, UnitOfWorkFactory
 
@@ -132,6 +133,15 @@ def require_enabled(account: UserAccount) -> None:
     """Raise `AccountDisabled` for an account that is suspended or closed: only whoever has proven to be its owner may hear it."""
     if not account.may_sign_in:
         raise AccountDisabled("this account is suspended or closed: write to support")
+
+
+def require_proven(account: UserAccount) -> None:
+    """Raise `PermissionDenied` for an account that claims an address which nobody has proven.
+
+    Its maker may be a stranger: a way in that is no password would outlive the moment when the owner of the address takes it.
+    """
+    if account.email is not None and not account.is_verified:
+        raise PermissionDenied("prove the address of the account first: open the link in the mail that was sent to it")
 
 
 def network_index(sealer: Sealer, network: NetworkPrefix) -> bytes:

@@ -40,7 +40,7 @@ from tradingcore.auth.use_cases.manage_trusted_devices import (
 from tradingcore.auth.use_cases.regenerate_backup_codes import RegenerateBackupCodes, RegenerateBackupCodesCommand
 from tradingcore.kernel.authz import Actor, Assurance, UserId
 from tradingcore.kernel.errors import PermissionDenied, StepUpRequired, TooManyAttempts, Unauthenticated
-from tradingcore.testing.auth.builders import the_owner_of
+from tradingcore.testing.auth.builders import an_unverified_account, the_owner_of
 from tradingcore.testing.auth.sessions import a_refresh_token, a_session
 from tradingcore.testing.builders import an_actor, an_id
 from tradingcore.testing.fakes import FakeSecrets, SequentialIds
@@ -125,6 +125,15 @@ async def test_authenticator_counts_once_it_has_shown_a_right_code() -> None:
     )
     added = [event for event in desk.audited() if isinstance(event, FactorAdded)]
     assert [(event.user_id, event.kind) for event in added] == [(desk.account.id, FactorKind.TOTP)]
+
+
+async def test_account_whose_address_nobody_has_proven_gets_no_factor() -> None:
+    # Its maker may be a stranger, whose factor would guard it from the owner of the address.
+    desk = await CareDesk(account=an_unverified_account()).open()
+    with pytest.raises(PermissionDenied, match="prove the address"):
+        await desk.enrol(desk.owner, EnrolTotpCommand())
+    nameless = await CareDesk(account=an_unverified_account(email=None)).open()
+    await nameless.enrol(nameless.owner, EnrolTotpCommand())
 
 
 @asvs("6.5.3")

@@ -28,7 +28,7 @@ from tradingcore.auth.use_cases.provider_flows import PendingLink
 from tradingcore.auth.use_cases.receive_provider_answer import ReceiveProviderAnswerCommand
 from tradingcore.auth.use_cases.session_opening import FactorRequired, OpenedSession
 from tradingcore.kernel.authz import Plan, Role, UserId
-from tradingcore.kernel.errors import InvalidInput, TooManyAttempts
+from tradingcore.kernel.errors import InvalidInput, PermissionDenied, TooManyAttempts
 from tradingcore.testing.auth.builders import the_owner_of
 from tradingcore.testing.builders import an_actor, an_id
 
@@ -115,8 +115,10 @@ async def test_suspended_account_stays_shut(world: ProviderWorld) -> None:
 
 async def test_unproven_account_loses_everything_before_its_owner_takes_it(world: ProviderWorld) -> None:
     made = await world.an_unproven(roles=frozenset({Role.TRADER}), plan=Plan.PRO)
-    attacker = await world.in_session(made)
-    await world.linked_by(attacker, a_person("attacker", email="evil@example.net", provider=Provider.GITHUB))
+    await world.in_session(made)
+    attacker = a_person("attacker", email="evil@example.net", provider=Provider.GITHUB)
+    async with world.uow(an_actor()) as unit:
+        await unit.identities.save(Identity.link(attacker, id=IdentityId(an_id()), user_id=made.id, at=world.clock.now()))
     outcome = (await world.signed_in_by(a_person())).outcome
     assert isinstance(outcome, OpenedSession)
     assert outcome.session.user_id == made.id
@@ -127,6 +129,13 @@ async def test_unproven_account_loses_everything_before_its_owner_takes_it(world
     assert [identity.provider for identity in world.identities_of(account)] == [GOOGLE]
     assert [session.id for session in world.live_sessions(made.id)] == [outcome.session.id]
     assert {"auth.account_taken_back", "auth.identity_unlinked"} <= set(world.audited(made.id))
+
+
+async def test_unproven_account_gets_no_other_way_in(world: ProviderWorld) -> None:
+    made = await world.an_unproven()
+    with pytest.raises(PermissionDenied):
+        await world.linked_by(await world.in_session(made), a_person("attacker", email="evil@example.net"))
+    assert world.identities_of(made) == []
 
 
 async def test_unproven_account_loses_its_factors_and_pending_proofs_too(world: ProviderWorld) -> None:
