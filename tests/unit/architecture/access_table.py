@@ -50,8 +50,7 @@ def plans_that_allow(role: Role, permission: Permission) -> str:
 def capability_table() -> str:
     """The table that permissions are read from, one row per capability."""
     rows = [("capability", *(role.value for role in Role))]
-    for capability in CAPABILITIES:
-        rows.append((capability.title, *(" ".join(sorted(capability.of(role))) or "-" for role in Role)))
+    rows.extend((row.title, *(" ".join(sorted(row.of(role))) or "-" for role in Role)) for row in CAPABILITIES)
     rows.append(("", *[""] * len(Role)))
     rows.extend((f"plan {plan.value}", " ".join(sorted(PLAN_SCOPES[plan]))) for plan in Plan)
     return "\n".join(" | ".join(row).rstrip(" |") for row in rows)
