@@ -31,8 +31,10 @@ async def an_owner(world: World, name: str | None = None, **overrides: Any) -> U
         return saved
 
 
-async def signed_in(world: World, account: UserAccount, *, age: timedelta = timedelta(0)) -> httpx.AsyncClient:
-    """A client in a session of the account, which was opened ``age`` ago with the password alone."""
+async def signed_in(
+    world: World, account: UserAccount, *, age: timedelta = timedelta(0), assurance: Assurance = Assurance.AAL1
+) -> httpx.AsyncClient:
+    """A client in a session of the account, which was opened ``age`` ago, with the password alone unless said otherwise."""
     now = world.clock.now().replace(microsecond=0)
     session = a_session(account.id, created_at=now - age, authenticated_at=now - age, expires_at=now + timedelta(days=1))
     async with world.container.auth_uow()(an_actor()) as unit:
@@ -44,8 +46,8 @@ async def signed_in(world: World, account: UserAccount, *, age: timedelta = time
         issued_at=now,
         expires_at=now + timedelta(minutes=15),
         authenticated_at=now - age,
-        methods=(AuthMethod.PASSWORD,),
-        assurance=Assurance.AAL1,
+        methods=(AuthMethod.PASSWORD,) if assurance is Assurance.AAL1 else (AuthMethod.PASSWORD, AuthMethod.TOTP),
+        assurance=assurance,
         rights_version=account.rights_version,
     )
     return world.client(authorization=f"Bearer {world.container.access_tokens().issue(claims)}")
