@@ -123,7 +123,13 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return str(value)[:_LONGEST_TEXT]
+    text = str(value)[:_LONGEST_TEXT]
+    # What begins a line of its own, or moves a terminal, would let a caller write lines that we never wrote.
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")
 
 
 def exceptions_by_type(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
