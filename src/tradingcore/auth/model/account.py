@@ -24,9 +24,9 @@ from tradingcore.auth.model.password import PasswordHash
 from tradingcore.kernel.aggregate import Aggregate
 from tradingcore.kernel.authz import Plan, Role, UserId
 from tradingcore.kernel.errors import InvalidInput
+from tradingcore.kernel.permissions import STAFF
 
 FIRST_ROLE: Final = Role.INVESTOR
-STAFF: Final = frozenset({Role.ADMIN, Role.SUPERADMIN})
 
 
 class AccountKind(StrEnum):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from tradingcore.auth.model.totp import PREVIOUS_STEPS
 from tradingcore.kernel.authz import Assurance, Role
-
-STAFF: Final = frozenset({Role.ADMIN, Role.SUPERADMIN})
+from tradingcore.kernel.permissions import STAFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

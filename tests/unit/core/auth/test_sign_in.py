@@ -14,7 +14,6 @@ from adapters.memory.auth.passwords import MemoryPasswordHasher
 from tests.asvs import asvs
 from tests.unit.core.auth.sign_in_world import ELSEWHERE, HERE, SignInWorld
 from tradingcore.auth.errors import AccountDisabled, ChallengeEnded, CredentialRefused, FactorRefused, Overloaded, WorkRequired
-from tradingcore.auth.model.account import STAFF
 from tradingcore.auth.model.caller import Caller, device_name
 from tradingcore.auth.model.password import PasswordCheck, PasswordHash
 from tradingcore.auth.model.puzzle import PUZZLE_LIFETIME, SolvedPuzzle, solve
@@ -23,6 +22,7 @@ from tradingcore.auth.use_cases.session_opening import FactorRequired, OpenedSes
 from tradingcore.kernel.authz import Assurance, Permission, Role
 from tradingcore.kernel.errors import InvalidInput, TooManyAttempts
 from tradingcore.kernel.network import NetworkPrefix
+from tradingcore.kernel.permissions import STAFF
 
 QUARTER = timedelta(minutes=15)
 
