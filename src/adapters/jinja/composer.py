@@ -49,7 +49,6 @@ class _Facts:
             subject=written(self.texts["subject"]),
             paragraphs=[written(text) for text in self.texts["paragraphs"]],
             facts=[(self.words["facts"][name], self.values[name]) for name in self.texts.get("facts", ())],
-            code=self.values["code"] if "code" in CATALOGUE[self.order.template].values else None,
             link=self.link,
             button=self.texts.get("button"),
             closing=[written(text) for text in self.texts.get("closing", ())],

@@ -23,7 +23,7 @@ from tradingcore.notifications.ports import Mailbox, MailComposer, MailSender
 from tradingcore.testing.builders import an_id
 from tradingcore.testing.fakes import NOON, FakeClock
 
-SAMPLE_VALUES = {"at": NOON.isoformat(), "left": "3", "code": "493817", "minutes": "10", "token": "a-token_1"}
+SAMPLE_VALUES = {"at": NOON.isoformat(), "left": "3", "token": "a-token_1"}
 
 
 def a_mail(**overrides: Any) -> MailMessage:

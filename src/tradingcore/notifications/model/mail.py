@@ -43,7 +43,6 @@ class MailTemplate(StrEnum):
     ACCOUNT_SUSPENDED = "account_suspended"
     ACCOUNT_CLOSED = "account_closed"
     ROLE_CHANGED = "role_changed"
-    SIGN_IN_CODE = "sign_in_code"
     PHONE_ADDED = "phone_added"
     IDENTITY_LINKED = "identity_linked"
 
@@ -81,7 +80,6 @@ CATALOGUE: Final[Mapping[MailTemplate, MailForm]] = {
     MailTemplate.ACCOUNT_SUSPENDED: _form("at"),
     MailTemplate.ACCOUNT_CLOSED: _form("at"),
     MailTemplate.ROLE_CHANGED: _form("roles", "at"),
-    MailTemplate.SIGN_IN_CODE: _form("code", "minutes", useful_for=timedelta(minutes=10)),
     MailTemplate.PHONE_ADDED: _form("phone", "at"),
     MailTemplate.IDENTITY_LINKED: _form("provider", "at"),
 }
