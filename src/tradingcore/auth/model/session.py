@@ -27,10 +27,8 @@ class AuthMethod(StrEnum):
 
     PASSWORD = "pwd"  # noqa: S105 - a method, not a password
     PROVIDER = "fed"
-    MAILED_CODE = "email"
     TOTP = "otp"
     BACKUP_CODE = "rcv"
-    SMS = "sms"
     PASSKEY = "hwk"
     TRUSTED_DEVICE = "dev"
 

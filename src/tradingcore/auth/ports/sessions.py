@@ -74,14 +74,6 @@ class SessionRepository(Protocol):
         """Return (network, device label) of every session of a user, those that ended too."""
 
 
-class SessionUnitOfWork(Protocol):
-    __slots__ = ()
-
-    @property
-    @abstractmethod
-    def sessions(self) -> SessionRepository: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOwner:
     """A session with the account that it belongs to, as both are now."""
