@@ -35,7 +35,8 @@ export class StreamClient {
     this.handlers = { event: onEvent, reset: onReset ?? nothing, notice: onNotice ?? nothing, error: onError ?? nothing };
     this.onState = onState ?? nothing;
     this.url = url ?? `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/stream`;
-    this.positions = { ...positions };
+    // Topics are words of the server: on a plain object "__proto__" would be more than a word.
+    this.positions = Object.assign(Object.create(null), positions);
     this.delay = FIRST_DELAY_MS;
     this.isStopped = true;
   }

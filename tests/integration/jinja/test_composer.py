@@ -34,6 +34,15 @@ def test_value_is_escaped_in_the_html_part_and_as_it_was_in_the_text(composer: J
     assert "#token=a%22%3E%3Cscript%3E" in mail.html
 
 
+@asvs("1.3.7", "1.3.5")
+@pytest.mark.parametrize(
+    "name", ["{{ 7 * 7 }}", "{% for x in ().__class__.__mro__ %}x{% endfor %}", "{{ config }}", "${7*7}", "<%= 7*7 %>"]
+)
+def test_value_is_never_a_template(composer: JinjaMailComposer, name: str) -> None:
+    order = an_order(MailTemplate.ADDRESS_CHANGED, values={"new_address": name, "at": "2026-03-02T12:00:00+00:00", "token": "t"})
+    assert name in composer.compose(order, mail_id=MailId(an_id())).text
+
+
 @pytest.mark.parametrize("template", list(CATALOGUE))
 def test_html_loads_nothing_from_elsewhere(composer: JinjaMailComposer, template: MailTemplate) -> None:
     html = composer.compose(an_order(template), mail_id=MailId(an_id())).html

@@ -171,6 +171,29 @@ def test_member_with_a_hostile_name_is_refused(folder: Path, name: str) -> None:
     assert os.listdir(into) == []
 
 
+@asvs("5.2.5", "5.3.3")
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE, tarfile.CHRTYPE])
+def test_member_that_is_no_plain_file_is_refused(folder: Path, kind: bytes) -> None:
+    (folder / "dump").write_bytes(b"dump")
+    (folder / "models").mkdir()
+    (folder / "models" / "m").write_bytes(b"m")
+    hostile, into = folder / "hostile", folder / "into"
+    into.mkdir()
+    write_archive(hostile, folder / "dump", {"models": folder / "models"}, server_major=18, revision=None)
+    with tarfile.open(hostile) as archive:
+        manifest = archive.extractfile("manifest.json")
+        assert manifest is not None
+        (folder / "manifest.json").write_bytes(manifest.read())
+    with tarfile.open(hostile, "w") as archive:
+        archive.add(folder / "manifest.json", "manifest.json")
+        link = tarfile.TarInfo("models/m")
+        link.type, link.linkname = kind, "../../outside"
+        archive.addfile(link)
+    with pytest.raises(InvalidInput, match="a member that no backup has"):
+        unpack_archive(hostile, into, frozenset({"models"}))
+    assert os.listdir(into) == []
+
+
 async def test_cancelled_backup_leaves_no_file_and_no_process(folder: Path, here: Installation) -> None:
     file = folder / "backup"
     task = asyncio.create_task(here.backups.backup(file))

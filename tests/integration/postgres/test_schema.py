@@ -16,6 +16,7 @@ from adapters.postgres import tables
 from adapters.postgres.connect import connected
 from adapters.postgres.engine import EngineSettings, create_engine
 from adapters.postgres.tables.columns import METADATA
+from tests.asvs import asvs
 from tests.integration.postgres.server import TestDatabase
 
 NOT_OURS = {"alembic_version", "heartbeat", "stream_epoch", "stream_topics", "stream_entries", "throttle_counters"}
@@ -48,6 +49,13 @@ async def test_metadata_and_migrated_schema_are_the_same(database: TestDatabase)
             assert found[0] == "add_column"
     finally:
         await engine.dispose()
+
+
+@asvs("6.3.2")
+async def test_fresh_installation_has_no_account_and_no_key(database: TestDatabase) -> None:
+    async with connected(database.administrator) as connection:
+        for table in ("public.user_accounts", "public.api_keys", "public.sessions"):
+            assert await connection.fetchval(f"select count(*) from {table}") == 0
 
 
 _NO_CANDLES = (

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.asvs import asvs
 from tradingcore.kernel.authz import Actor, TraceId
 from tradingcore.kernel.errors import InvalidInput, Unauthenticated
 from tradingcore.notifications.ids import MailId
@@ -74,6 +75,7 @@ def test_every_template_but_the_decoy_is_in_the_catalogue() -> None:
     assert set(CATALOGUE) == set(MailTemplate) - {MailTemplate.NONE}
 
 
+@asvs("1.3.11")
 @pytest.mark.parametrize(
     "address",
     ["a@b@", "@b.example", "a@", "a", "", "a b@c.example", "a@b.example\r\nBcc: x@y", "a@b.example, c@d.example", "<a@b.example>",
@@ -90,6 +92,7 @@ def test_ordinary_addresses_pass(address: str) -> None:
     assert a_mail(to=address).to == address
 
 
+@asvs("1.3.11")
 @pytest.mark.parametrize("subject", ["", "a\nBcc: x@y", "a\rb", "a\0b", "a\u2028b", "x" * 201])
 def test_subject_cannot_forge_a_header(subject: str) -> None:
     with pytest.raises(InvalidInput, match="subject"):

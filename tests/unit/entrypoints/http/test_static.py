@@ -39,3 +39,15 @@ def test_pages_hold_no_script_and_no_style(name: str) -> None:
 def test_scripts_never_make_markup_from_text(name: str) -> None:
     content = (STATIC / name).read_text(encoding="utf-8")
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", content)
+
+
+@asvs("15.3.6")
+@pytest.mark.parametrize("path", sorted(STATIC.glob("*.js")), ids=lambda path: path.name)
+def test_words_of_others_never_name_a_member_of_an_object(path: Path) -> None:
+    content = path.read_text(encoding="utf-8")
+    assert not re.search(
+        r"__proto__(?!\" would be)|\bprototype\b|Object\.assign\((?!Object\.create\(null\))|\bfor \(\w+ \w+ in\b", content
+    )
+    # The attributes of an element that the docs make are named in the docs themselves.
+    named = set(re.findall(r"([\w.]+)\[\w+\] =[^=]", content)) - {"made"}
+    assert {name for name in named if f"{name} = Object.assign(Object.create(null)" not in content} == set()
