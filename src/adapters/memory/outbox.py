@@ -68,7 +68,7 @@ class MemoryOutbox(Outbox, DeadLetters, Inbox):
         return len(chosen)
 
     async def wait(self, at_most: timedelta) -> None:
-        await self._rows.sleep(at_most.total_seconds())
+        await self._rows.alarm.sleep(at_most.total_seconds())
 
     async def status(self) -> OutboxStatus:
         queues = self._rows.queues.values()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from adapters.memory.alarm import Alarm
 from tradingcore.kernel.aggregate import RecordedEvent
 from tradingcore.kernel.authz import EventId
 from tradingcore.kernel.ports import ParkedEvent
@@ -34,8 +34,7 @@ class OutboxRows:
         self.parked: dict[EventId, tuple[ParkedEvent, RecordedEvent]] = {}
         self.last_token = 0
         self._last_sequence = 0
-        self._is_signalled = False
-        self._sleepers: set[asyncio.Future[None]] = set()
+        self.alarm = Alarm()
 
     def append(self, events: Iterable[RecordedEvent], *, at: datetime) -> None:
         for recorded in events:
@@ -47,22 +46,4 @@ class OutboxRows:
                 self.queues[key] = deque((entry,))
             else:
                 queue.append(entry)
-        self._wake()
-
-    def _wake(self) -> None:
-        self._is_signalled = True
-        while self._sleepers:
-            sleeper = self._sleepers.pop()
-            if not sleeper.done():
-                sleeper.set_result(None)
-
-    async def sleep(self, seconds: float) -> None:
-        """Return when something was appended since the last sleep ended, or after ``seconds``."""
-        if not self._is_signalled:
-            sleeper = asyncio.get_running_loop().create_future()
-            self._sleepers.add(sleeper)
-            try:
-                await asyncio.wait((sleeper,), timeout=seconds)
-            finally:
-                self._sleepers.discard(sleeper)
-        self._is_signalled = False
+        self.alarm.ring()

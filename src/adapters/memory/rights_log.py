@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from adapters.memory.alarm import Alarm
 from tradingcore.auth.model.account import UserAccount
 from tradingcore.auth.model.api_key import ApiKey
 from tradingcore.auth.model.session import Session
@@ -23,8 +23,7 @@ class RightsLog:
         self._clock = clock
         self._changes: deque[tuple[datetime, RightsChange]] = deque(maxlen=REMEMBERED)
         self._last = 0
-        self._is_heard = False
-        self._sleepers: set[asyncio.Future[None]] = set()
+        self.alarm = Alarm()
 
     def account_changed(self, old: UserAccount, new: UserAccount) -> None:
         before = (old.rights_version, old.status, old.roles, old.plan)
@@ -43,11 +42,7 @@ class RightsLog:
     def _note(self, user_id: UserId) -> None:
         self._last += 1
         self._changes.append((self._clock.now(), RightsChange(sequence=self._last, user_id=user_id)))
-        self._is_heard = True
-        while self._sleepers:
-            sleeper = self._sleepers.pop()
-            if not sleeper.done():
-                sleeper.set_result(None)
+        self.alarm.ring()
 
     def since(self, within: timedelta) -> Sequence[RightsChange]:
         start = self._clock.now() - within
@@ -58,14 +53,3 @@ class RightsLog:
         while len(self._changes) > len(kept):
             self._changes.popleft()
         return count - len(kept)
-
-    async def sleep(self, seconds: float) -> None:
-        """Return when something was noted since the last sleep ended, or after ``seconds``."""
-        if not self._is_heard:
-            sleeper = asyncio.get_running_loop().create_future()
-            self._sleepers.add(sleeper)
-            try:
-                await asyncio.wait((sleeper,), timeout=seconds)
-            finally:
-                self._sleepers.discard(sleeper)
-        self._is_heard = False

@@ -18,7 +18,7 @@ class MemoryRightsFeed(RightsFeed):
         return self._log.forget(older_than)
 
     async def wait(self, at_most: timedelta) -> None:
-        await self._log.sleep(at_most.total_seconds())
+        await self._log.alarm.sleep(at_most.total_seconds())
 
     async def close(self) -> None:
         pass
