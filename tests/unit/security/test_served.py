@@ -56,7 +56,7 @@ async def test_only_declared_methods_are_answered(world: World) -> None:
     assert answered == []
 
 
-@asvs("13.4.1", "13.4.3")
+@asvs("5.3.1", "13.4.1", "13.4.3")
 @pytest.mark.parametrize(
     "path",
     [
