@@ -10,7 +10,7 @@ import structlog
 
 from entrypoints.http.logs import LoggingObserver, Pseudonyms, exceptions_by_type, keep_allowed
 from entrypoints.http.metrics import Metrics
-from entrypoints.platform import secret_of
+from entrypoints.secret_files import secret_of
 from entrypoints.settings import Settings
 from tradingcore.kernel.ports import Observer
 

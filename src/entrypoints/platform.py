@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from adapters.system.private_file import PrivateFile
 from entrypoints.container import Container
+from entrypoints.secret_files import key_rings, secret_of, signing_rings
 from entrypoints.settings import ConfigurationError, Settings
 from tradingcore.kernel.limits import Quota
 from tradingcore.kernel.ports import SILENT, Observer
 
 if TYPE_CHECKING:
-    from adapters.cryptography.key_ring import KeyRingFile, Rings
-    from adapters.joserfc.signing_keys import SigningKeyFile, SigningRings
     from adapters.postgres.address import DatabaseAddress
     from adapters.postgres.backup import ClusterBackups
     from adapters.postgres.cluster import EmbeddedCluster
     from adapters.postgres.lint.findings import Finding
     from adapters.postgres.migrate import Migrator
     from adapters.postgres.roles import RolePasswords
-
-T = TypeVar("T")
 
 
 class ProcessKind(StrEnum):
@@ -203,8 +198,8 @@ def _secrets(settings: Settings) -> dict[str, Any]:
         "secret_of": partial(secret_of, settings),
         "passwords": settings.passwords,
         "tokens": settings.tokens,
-        "key_rings": _at_first_use(_key_rings, settings),
-        "signing_rings": _at_first_use(_signing_rings, settings),
+        "key_rings": key_rings(settings),
+        "signing_rings": signing_rings(settings),
     }
 
 
@@ -239,60 +234,3 @@ async def _engines(stack: AsyncExitStack, settings: Settings, kind: ProcessKind,
     is_open = kind is ProcessKind.API
     system = own if is_open else await engine_of(migrator.address(DatabaseRole.SYSTEM), 4, may_bypass=True)
     return {"address": migrator.address(role), "engine": own, "system_engine": system}
-
-
-def secret_of(settings: Settings, name: str) -> bytes:
-    """A secret from the settings, else one that is generated once into the data folder, readable by its owner only."""
-    given = getattr(settings.secrets, name)
-    if given is not None:
-        value: str = given.get_secret_value()
-        return value.encode()
-    if settings.storage_kind == "memory":
-        return secrets.token_bytes(32)
-    file = PrivateFile(settings.data_dir / "secrets" / name)
-    return file.read(lambda: secrets.token_urlsafe(32)).strip().encode()
-
-
-def key_ring_file(settings: Settings) -> KeyRingFile:
-    """The file with the key-encryption keys. Raises `ConfigurationError` if there is none."""
-    from adapters.cryptography.key_ring import KeyRingFile
-
-    return KeyRingFile(_key_file(settings, "sealing_keys"))
-
-
-def signing_key_file(settings: Settings) -> SigningKeyFile:
-    """The file with the keys that sign access tokens. Raises `ConfigurationError` if there is none."""
-    from adapters.joserfc.signing_keys import SigningKeyFile
-
-    return SigningKeyFile(_key_file(settings, "signing_keys"), settings.tokens.algorithm)
-
-
-def _key_file(settings: Settings, name: str) -> Path:
-    if getattr(settings.secrets, name) is not None:
-        raise ConfigurationError(f"secrets.{name} is a setting: add the new key as its last one, restart, drop the oldest later")
-    if settings.storage_kind == "memory":
-        raise ConfigurationError("with storage memory keys end with their process: there is nothing to rotate")
-    return settings.data_dir / "secrets" / name
-
-
-def _key_rings(settings: Settings) -> Rings:
-    from adapters.cryptography.key_ring import fixed_ring
-
-    if settings.secrets.sealing_keys is not None:
-        return fixed_ring(settings.secrets.sealing_keys.get_secret_value())
-    return fixed_ring() if settings.storage_kind == "memory" else key_ring_file(settings)
-
-
-def _signing_rings(settings: Settings) -> SigningRings:
-    from adapters.joserfc.signing_keys import fixed_signing_ring
-
-    if settings.secrets.signing_keys is not None:
-        return fixed_signing_ring(settings.secrets.signing_keys.get_secret_value())
-    algorithm = settings.tokens.algorithm
-    return fixed_signing_ring(algorithm=algorithm) if settings.storage_kind == "memory" else signing_key_file(settings)
-
-
-def _at_first_use(source: Callable[[Settings], Callable[[], T]], settings: Settings) -> Callable[[], T]:
-    """A command that seals and signs nothing neither loads what that needs nor makes the keys."""
-    made = cache(partial(source, settings))
-    return lambda: made()()

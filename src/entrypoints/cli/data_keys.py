@@ -25,7 +25,7 @@ async def rotate_keys(session: Session, user_id: UUID | None, retire: bool) -> N
 
     from adapters.postgres.auth.key_rotation import DataKeyRotation, Rewrapped
     from entrypoints.cli.operator import operator
-    from entrypoints.platform import key_ring_file
+    from entrypoints.secret_files import key_ring_file
     from tradingcore.kernel.authz import UserId
 
     # A ring in the settings is rotated there: here its newest key takes over.

@@ -103,7 +103,7 @@ async def revoke(session: Session, key_id: UUID) -> None:
 @pass_session
 def rotate(session: Session) -> None:
     """Have a new key sign access tokens; the present one verifies until its last token has expired. Nobody is signed out."""
-    from entrypoints.platform import signing_key_file
+    from entrypoints.secret_files import signing_key_file
 
     ring = signing_key_file(session.settings).rotate()
     if session.is_json:

@@ -23,7 +23,8 @@ from entrypoints.http.stream.asyncapi import asyncapi_document
 from entrypoints.http.stream.hub import Hub
 from entrypoints.http.stream.routes import stream_routes
 from entrypoints.http.wire import ProblemProtocol, QuietSocketProtocol
-from entrypoints.platform import Platform, secret_of
+from entrypoints.platform import Platform
+from entrypoints.secret_files import secret_of
 from entrypoints.settings import ConfigurationError
 from tradingcore import __version__
 from tradingcore.auth.use_cases.authenticate import (
