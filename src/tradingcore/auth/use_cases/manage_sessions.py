@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from tradingcore.auth.errors import CredentialRefused
+from tradingcore.auth.errors import CredentialRefused, SessionNotFound
 from tradingcore.auth.events import SessionEnded
 from tradingcore.auth.ids import SessionId
 from tradingcore.auth.model.one_time_token import TokenPurpose
@@ -62,6 +62,9 @@ class EndSession(UseCase[EndSessionCommand, None]):
         is_current = command.session_id == actor.session_id
         reason = EndReason.SIGNED_OUT if is_current else EndReason.SIGNED_OUT_ELSEWHERE
         async with self.uow(actor) as unit:
+            if (await unit.sessions.get(command.session_id)).user_id != actor.user_id:
+                # Staff may see it; what staff ends, it ends as staff: see `EndUserSessions`.
+                raise SessionNotFound(f"there is no session {command.session_id}")
             await _end(unit, command.session_id, reason, self.clock)
 
 
