@@ -12,12 +12,13 @@ from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, urlsplit
 
 import rich_click as click
 
 from entrypoints.cli.console import Session, command_body
 from entrypoints.cli.exits import CommandFailed, Exit
-from entrypoints.settings import Settings
+from entrypoints.settings import Environment, Settings
 from tradingcore.kernel.authz import Actor
 from tradingcore.kernel.errors import TradingCoreError
 
@@ -69,7 +70,7 @@ async def doctor(session: Session) -> None:
 async def _examine(settings: Settings) -> AsyncIterator[Finding]:
     is_supported = sys.version_info >= (3, 11)
     yield Finding("python", Health.OK if is_supported else Health.FAILED, f"{platform.python_version()} on {sys.platform}")
-    for finding in (*_owners(), *_extras(), _data_folder(settings)):
+    for finding in (*_owners(), *_extras(), _data_folder(settings), *surroundings(settings)):
         yield finding
     async for finding in _storage(settings):
         yield finding
@@ -111,6 +112,31 @@ def _data_folder(settings: Settings) -> Finding:
     free = shutil.disk_usage(existing).free
     health = Health.OK if free >= LEAST_FREE_BYTES else Health.WARNING
     return Finding("data folder", health, f"{folder}, {free / 1024**3:.1f} GiB free")
+
+
+def surroundings(settings: Settings) -> list[Finding]:
+    """What the program cannot do for its operator: connections that somebody could read, and a reminder of the rest."""
+    findings = [
+        Finding("transport", Health.WARNING, sentence)
+        for sentence, is_open in (
+            ("the database is on another machine: add sslmode=verify-full to its address", _is_readable(settings.storage)),
+            ("Redis is on another machine: make limits.redis begin with rediss://", _is_readable(settings.limits.redis or "")),
+            ("Redis is on another machine: make stream.log begin with rediss://", _is_readable(settings.stream.log)),
+        )
+        if is_open
+    ]
+    if settings.environment is not Environment.DEVELOPMENT:
+        left = "TLS in front, secrets in a store, encrypted disks and backups, logs on another machine, clocks in step"
+        findings.append(Finding("operator", Health.OK, f"left to you: {left}; docs/operations.md, Left to the operator"))
+    return findings
+
+
+def _is_readable(address: str) -> bool:
+    """Whether somebody between two machines could read, or stand in for, what is at this address."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("postgresql", "postgres", "redis") or parts.hostname in (None, "localhost", "127.0.0.1", "::1"):
+        return False
+    return dict(parse_qsl(parts.query)).get("sslmode") not in ("verify-full", "verify-ca")
 
 
 async def _storage(settings: Settings) -> AsyncIterator[Finding]:
