@@ -168,8 +168,8 @@ def authorize(actor: Actor, permission: Permission, step_up: StepUp | None = Non
     if permission is not Permission.PUBLIC and permission not in actor.permissions:
         if actor.is_anonymous:
             raise Unauthenticated("this needs a credential: send an access token or an API key as a bearer token")
-        lacking = f"this needs the permission {permission.value}, which {actor.name} does not have"
-        raise PermissionDenied(lacking if actor.restriction is None else f"{lacking}: {actor.restriction}")
+        why = _why_lacking(actor, permission)
+        raise PermissionDenied(f"this needs the permission {permission.value}, which {why}")
     if step_up is None or actor.is_platform:
         return
     if actor.session_id is None:
@@ -181,3 +181,15 @@ def authorize(actor: Actor, permission: Permission, step_up: StepUp | None = Non
             max_age_seconds=int(step_up.max_age.total_seconds()),
             assurance=f"aal{max(1, step_up.assurance)}",
         )
+
+
+def _why_lacking(actor: Actor, permission: Permission) -> str:
+    if actor.restriction is not None:
+        return f"you do not have yet: {actor.restriction}"
+    if actor.plan is None or actor.user_id is None:
+        return f"{actor.name} does not have"
+    if permission in granted_to(actor.roles, actor.plan):
+        return "this key or token does not carry"
+    if not actor.roles:
+        return "you do not have without a role"
+    return f"you do not have as {' and '.join(sorted(actor.roles))} on the plan {actor.plan.value}"

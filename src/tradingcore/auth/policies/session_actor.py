@@ -12,6 +12,7 @@ from tradingcore.auth.policies.second_factor import FactorPolicy
 from tradingcore.kernel.authz import Actor, Assurance, Permission, TraceId
 
 UNVERIFIED: Final = "the address of the account is not verified yet, open the link in the mail that was sent to it"
+NO_ADDRESS: Final = "the account has no address yet, ask for one and open the link in the mail that is sent to it"
 _WHILE_RESTRICTED: Final = frozenset({Permission.ACCOUNT_OWN})
 
 
@@ -41,5 +42,5 @@ def actor_in_session(account: UserAccount, claims: AccessClaims, policy: FactorP
 def restriction_of(account: UserAccount, assurance: Assurance, policy: FactorPolicy) -> str | None:
     """Why a session may only look after its own account for now, or ``None`` when it may act."""
     if account.status is AccountStatus.UNVERIFIED:
-        return UNVERIFIED
+        return NO_ADDRESS if account.email is None else UNVERIFIED
     return policy.restriction(account.roles, assurance)

@@ -31,6 +31,10 @@ KEY_PREFIX: Final = "tc_"
 
 _TICKET: Final = re.compile(r"[A-Za-z0-9\-_]{43}")
 
+_REFUSED: Final = (
+    "the credential is not valid, or no longer is: refresh the session, or sign in again; an API key has to be replaced"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
@@ -89,7 +93,7 @@ class AuthenticateBearer(UseCase[AuthenticateBearerCommand, Actor]):
         except CredentialRefused:
             found = None
         if found is None:
-            raise CredentialRefused("the credential is not valid, or has expired")
+            raise CredentialRefused(_REFUSED)
         return found
 
     def _by_key(self, command: AuthenticateBearerCommand, actor: Actor, now: datetime) -> Find:

@@ -18,11 +18,14 @@ from tradingcore.auth.model.caller import Caller, device_name
 from tradingcore.auth.model.password import PasswordCheck, PasswordHash
 from tradingcore.auth.model.puzzle import PUZZLE_LIFETIME, SolvedPuzzle, solve
 from tradingcore.auth.model.session import ACCESS_LIFETIME, MOST_SESSIONS, REFRESH_LIFETIME, AuthMethod, EndReason
+from tradingcore.auth.policies.second_factor import FactorPolicy
+from tradingcore.auth.policies.session_actor import restriction_of
 from tradingcore.auth.use_cases.session_opening import FactorRequired, OpenedSession
 from tradingcore.kernel.authz import Assurance, Permission, Role
 from tradingcore.kernel.errors import InvalidInput, TooManyAttempts
 from tradingcore.kernel.network import NetworkPrefix
 from tradingcore.kernel.permissions import STAFF
+from tradingcore.testing.auth.builders import an_unverified_account
 
 QUARTER = timedelta(minutes=15)
 
@@ -122,6 +125,14 @@ async def test_an_outdated_hash_is_made_anew() -> None:
     assert (stored.password.scheme, stored.rights_version) == ("newer", before)
     assert (await world.actor_in(opened)).user_id == owner.id
     await world.signed_in()
+
+
+def test_who_has_no_address_is_told_to_ask_for_one() -> None:
+    nobody_knows = replace(an_unverified_account(), email=None)
+    restriction = restriction_of(nobody_knows, Assurance.AAL1, FactorPolicy())
+    assert restriction is not None
+    assert "ask for one" in restriction
+    assert restriction != restriction_of(an_unverified_account(), Assurance.AAL1, FactorPolicy())
 
 
 async def test_unverified_people_may_only_look_after_their_account() -> None:

@@ -65,8 +65,25 @@ def test_authorize_agrees_with_the_permissions_of_the_actor(
     if permission is Permission.PUBLIC or permission in actor.permissions:
         authorize(actor, permission)
     else:
-        with pytest.raises(PermissionDenied, match=f"{permission.value}, which ada does not have"):
+        with pytest.raises(
+            PermissionDenied,
+            match=f"the permission {permission.value}, which (you do not have (as|without)|this key or token does not carry)",
+        ):
             authorize(actor, permission)
+
+
+def test_who_is_refused_learns_what_lacks() -> None:
+    investor = a_user(roles=frozenset({Role.INVESTOR}), plan=Plan.FREE)
+    cases = [
+        (investor, "which you do not have as investor on the plan free"),
+        (replace(investor, roles=frozenset()), "which you do not have without a role"),
+        (a_user(scopes=frozenset({Permission.MARKET_READ})), "which this key or token does not carry"),
+        (replace(investor, restriction="prove your address"), "which you do not have yet: prove your address"),
+        (Actor(trace_id=TRACE, permissions=frozenset({Permission.MARKET_READ}), name="feed"), "which feed does not have"),
+    ]
+    for actor, sentence in cases:
+        with pytest.raises(PermissionDenied, match=f"^this needs the permission signals:read, {sentence}$"):
+            authorize(actor, Permission.SIGNALS_READ)
 
 
 @pytest.mark.parametrize("permission", sorted(set(Permission) - {Permission.PUBLIC}))
