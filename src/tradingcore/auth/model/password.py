@@ -47,7 +47,8 @@ def canonical_password(password: str) -> str:
 def context_words(*, email: EmailAddress | None = None, display_name: str = "") -> frozenset[str]:
     """What anybody who knows the person tries first: the name and the address, whole and in parts, and the product's name."""
     given = [display_name, *(() if email is None else (email.local_part,))]
-    parts = [part for text in given for part in (text, *_SEPARATORS.split(text))]
+    whole = [] if email is None else [email.text]
+    parts = [*whole, *(part for text in given for part in (text, *_SEPARATORS.split(text)))]
     return PRODUCT_WORDS | {part.casefold() for part in map(canonical_password, parts) if len(part) >= SHORTEST_WORD}
 
 

@@ -66,6 +66,11 @@ def test_who_you_are_and_where_you_are_count_for_nothing(password: str) -> None:
     assert reason(password, words=words) == "context"
 
 
+@pytest.mark.parametrize("password", ["ana@example.org", "ANA@example.org!1", "x ana@example.org y"])
+def test_the_own_address_is_no_password(password: str) -> None:
+    assert reason(password, words=context_words(email=EmailAddress.parse("ana@example.org"))) == "context"
+
+
 def test_who_you_are_may_stand_beside_enough_others() -> None:
     words = context_words(email=EmailAddress.parse("ana.maria@example.org"), display_name="Ana Lovelace")
     POLICY.check("maria keeps seven bridges", words=words)
