@@ -8,14 +8,21 @@ from typing import ClassVar
 from tradingcore.auth.errors import ApiKeyNotFound
 from tradingcore.auth.ids import ApiKeyId
 from tradingcore.auth.model.account import UserAccount
-from tradingcore.auth.model.api_key import DEFAULT_LIFETIME, SECRET_BYTES, ApiKey, KeyHolder, compose_token
+from tradingcore.auth.model.api_key import DEFAULT_LIFETIME, NEVER_BY_KEY, SECRET_BYTES, ApiKey, KeyHolder, compose_token
 from tradingcore.auth.ports.keys import AuthUnitOfWork
 from tradingcore.kernel.authz import Actor, Permission, Plan, Role, StepUp, UserId
-from tradingcore.kernel.errors import RuleViolation
+from tradingcore.kernel.errors import FieldError, InvalidInput, RuleViolation
 from tradingcore.kernel.ports import Clock, IdGenerator, SecretSource, UnitOfWorkFactory
 from tradingcore.kernel.use_case import UseCase
 
 MOST_OWN_KEYS = 20
+
+
+def _refuse_useless(scopes: frozenset[Permission] | None) -> None:
+    # It would be made, and then refused wherever it was shown.
+    if useless := sorted(NEVER_BY_KEY & (scopes or frozenset())):
+        sentence = f"no API key carries {', '.join(useless)}: sign in for that"
+        raise InvalidInput(sentence, errors=(FieldError("/scopes", "never_by_key", sentence),))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +102,7 @@ class CreateOwnApiKey(UseCase[CreateOwnApiKeyCommand, CreatedApiKey]):
     async def handle(self, actor: Actor, command: CreateOwnApiKeyCommand) -> CreatedApiKey:
         if actor.user_id is None or actor.plan is None:
             raise RuleViolation("only an account has keys of its own")
+        _refuse_useless(command.scopes)
         now, secret = self.clock.now(), self.secrets.token(SECRET_BYTES)
         key = ApiKey.create(
             id=ApiKeyId(self.ids.new_id()),
