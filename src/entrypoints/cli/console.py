@@ -196,10 +196,25 @@ def _clean_up_when_terminated(loop: asyncio.AbstractEventLoop, task: asyncio.Tas
 
 
 @contextmanager
+def _first_of_group() -> Iterator[None]:
+    # Tasks that run side by side fail as a group; whoever started the command is told what failed first.
+    try:
+        yield
+    except ExceptionGroup as group:
+        first: Exception = group
+        while isinstance(first, ExceptionGroup):
+            first = first.exceptions[0]
+        if not isinstance(first, TradingCoreError):
+            raise
+        raise first from group
+
+
+@contextmanager
 def one_sentence(session: Callable[[], Session]) -> Iterator[None]:
     """End the process with one sentence on stderr and the right code when the block raises what a user may meet."""
     try:
-        yield
+        with _first_of_group():
+            yield
     except TradingCoreError as error:
         if session().is_verbose:
             raise

@@ -57,6 +57,8 @@ async def create(
     """Make an account that can sign in at once; its address counts as proven."""
     from entrypoints.cli.operator import operator
 
+    if session.settings.storage_kind == "memory":
+        raise CommandFailed("with storage memory an account would end with this command", exit_code=Exit.CONFIGURATION)
     password = _password(session, from_stdin=password_stdin)
     command = CreateUserCommand(
         email=email,

@@ -123,6 +123,7 @@ def test_configuration_is_shown_without_secrets(
         (InvalidInput("limit must be positive"), Exit.USAGE, "error: limit must be positive"),
         (Unavailable("the database is away"), Exit.UNREACHABLE, "error: the database is away"),
         (CommandFailed("3 gaps", exit_code=Exit.CHECK_FAILED), Exit.CHECK_FAILED, "error: 3 gaps"),
+        (ExceptionGroup("two", [ExceptionGroup("one", [NotFound("no X")]), ValueError()]), Exit.FAILURE, "error: no X"),
         (OSError(errno.ENOSPC, "No space left on device", "/data/x"), Exit.FAILURE, "error: /data/x: no space left on device"),
         (PermissionError(errno.EACCES, "Permission denied", "/data/x"), Exit.FAILURE, "error: /data/x: permission denied"),
         (ModuleNotFoundError("no", name="xgboost.core"), Exit.CONFIGURATION, "needs xgboost.core: pip install 'tradingcore[ml]'"),
@@ -216,7 +217,7 @@ def test_termination_cleans_up_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch, c
 
 
 def test_memory_that_ends_with_the_command_is_refused_where_it_would_mislead(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["keys", "create", "--role", "trader"], ["worker"]):
+    for arguments in (["keys", "create", "--role", "trader"], ["users", "create", "a@example.org"], ["worker"]):
         assert run("--storage", "memory", *arguments) == Exit.CONFIGURATION
         out, err = capsys.readouterr()
         assert out == ""
