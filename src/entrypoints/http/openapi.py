@@ -133,7 +133,7 @@ def openapi_document(app: Litestar, *, version: str) -> dict[str, Any]:
         "components": {
             "schemas": {name: schema for name, schema in components.items() if name not in {kind.__name__ for kind in queries}},
             "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: `tradingcore keys create`."}
+                "bearer": {"type": "http", "scheme": "bearer", "description": "An access token of a session, or an API key."}
             },
             "headers": {
                 "RequestId": {"description": "the id that you sent or that was made", "schema": {"type": "string"}},

@@ -23,7 +23,7 @@ FACTOR_EXAMPLES: Final[dict[type, Any]] = {
     },
     factors.TotpEnrolmentBody: {
         "secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
-        "uri": "otpauth://totp/tradingcore:ana@example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=tradingcore",
+        "uri": "otpauth://totp/tradingcore:ana@example.org?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=tradingcore",
         "qr_svg": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 41 41"/>',
     },
     factors.TotpConfirmation: {"code": "287082"},

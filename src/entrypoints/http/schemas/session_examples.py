@@ -18,13 +18,13 @@ _TOKENS: Final = {
 _CHALLENGE: Final = {"challenge": _TOKEN, "factors": ["backup_code", "totp"], "expires_at": "2026-03-02T12:10:00Z"}
 
 SESSION_EXAMPLES: Final[dict[type, Any]] = {
-    sessions.SignInRequest: {"email": "ana@example.com", "password": "correct horse battery staple"},
+    sessions.SignInRequest: {"email": "ana@example.org", "password": "three green parrots trade at noon"},
     sessions.ChallengeAnswer: {"challenge": _TOKEN, "factor": "totp", "proof": "287082"},
     sessions.SignInBody: {"status": "signed_in", "tokens": _TOKENS, "challenge": None, "trusted_device": None},
     sessions.RefreshRequest: {"refresh_token": _TOKEN},
     sessions.SignOutRequest: {"refresh_token": _TOKEN},
     sessions.TokensBody: _TOKENS,
-    sessions.PasswordAgain: {"password": "correct horse battery staple"},
+    sessions.PasswordAgain: {"password": "three green parrots trade at noon"},
     sessions.FactorAgain: {"challenge": _TOKEN, "factor": "totp", "proof": "287082"},
     sessions.ChallengeBody: _CHALLENGE,
     sessions.AccessTokenBody: {**_ACCESS, **_SOON},
