@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from litestar import Litestar, Request, Router
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
 
-from entrypoints.http.di import injected, resolve_in_turn
+from entrypoints.http.di import resolve_in_turn, supplied
 from entrypoints.http.edge import Edge
 from entrypoints.http.health import Lifecycle, ProbeReadiness
 from entrypoints.http.identity import Authenticate, Identify, actor_of
@@ -47,6 +47,23 @@ from entrypoints.http.visits import peer_of
 from tradingcore.auth.use_cases.authenticate import AuthenticateBearerCommand
 from tradingcore.kernel.authz import Actor, TraceId
 from tradingcore.kernel.ports import RateLimiter
+
+API_ROUTES: Final = (
+    accounts.ROUTES,
+    addresses.ROUTES,
+    auth.ROUTES,
+    factors.ROUTES,
+    identities.ROUTES,
+    keys.ROUTES,
+    ml.ROUTES,
+    passkeys.ROUTES,
+    providers.ROUTES,
+    phones.ROUTES,
+    phones.WEBHOOK_ROUTES,
+    sessions.ROUTES,
+    staff.ROUTES,
+    trading.ROUTES,
+)
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
@@ -98,24 +115,23 @@ def create_app(
     async def authenticated(presented: AuthenticateBearerCommand, trace_id: TraceId) -> Actor:
         return await authenticate(presented, trace_id)
 
+    factories = {
+        **use_cases,
+        "documents": lambda: documents[0],
+        "http_settings": lambda: settings,
+        "lifecycle": lambda: lifecycle,
+        "metrics": lambda: metrics,
+        "oauth_browser": lambda: oauth_browser,
+        "readiness": lambda: readiness,
+        "session_cookies": lambda: session_cookies,
+        "scrape_guard": lambda: scrape_guard,
+        "static_files": lambda: static_files,
+        **({} if mailbox is None else {"mailbox": mailbox}),
+        **({} if local_provider is None else {"local_provider": local_provider}),
+    }
     api = Router(
         "/api/v1",
-        route_handlers=[
-            accounts.ROUTES,
-            addresses.ROUTES,
-            auth.ROUTES,
-            factors.ROUTES,
-            identities.ROUTES,
-            keys.ROUTES,
-            ml.ROUTES,
-            passkeys.ROUTES,
-            providers.ROUTES,
-            phones.ROUTES,
-            phones.WEBHOOK_ROUTES,
-            sessions.ROUTES,
-            staff.ROUTES,
-            trading.ROUTES,
-        ],
+        route_handlers=[supplied(routes, factories) for routes in API_ROUTES],
         dependencies={
             "actor": Provide(actor_of, sync_to_thread=False),
             "paging": Provide(paging, sync_to_thread=False),
@@ -124,32 +140,15 @@ def create_app(
         middleware=[DefineMiddleware(Identify, authenticate=authenticated)],
         before_request=refuse_unread_query,
     )
+    pages = [
+        system.ROUTES,
+        mail.ROUTES,
+        *([system.DOCUMENT_ROUTES] if settings.shows_docs else []),
+        *([mail.MAILBOX_ROUTES] if mailbox is not None else []),
+        *([local_identity.ROUTES] if local_provider is not None else []),
+    ]
     app = Litestar(
-        route_handlers=[
-            api,
-            *stream_routes,
-            system.ROUTES,
-            mail.ROUTES,
-            *([system.DOCUMENT_ROUTES] if settings.shows_docs else []),
-            *([mail.MAILBOX_ROUTES] if mailbox is not None else []),
-            *([local_identity.ROUTES] if local_provider is not None else []),
-        ],
-        dependencies=injected(
-            {
-                **use_cases,
-                "documents": lambda: documents[0],
-                "http_settings": lambda: settings,
-                "lifecycle": lambda: lifecycle,
-                "metrics": lambda: metrics,
-                "oauth_browser": lambda: oauth_browser,
-                "readiness": lambda: readiness,
-                "session_cookies": lambda: session_cookies,
-                "scrape_guard": lambda: scrape_guard,
-                "static_files": lambda: static_files,
-                **({} if mailbox is None else {"mailbox": mailbox}),
-                **({} if local_provider is None else {"local_provider": local_provider}),
-            }
-        ),
+        route_handlers=[api, *stream_routes, *(supplied(routes, factories) for routes in pages)],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=list(lifespan),
         on_startup=[lifecycle.started],

@@ -7,19 +7,26 @@ providers of dependency-injector nor bear its ``@inject`` on a handler (that lea
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import Any
 
 from dependency_injector.providers import Factory
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.routes import HTTPRoute
 
 from tradingcore.kernel.use_case import UseCase
 
 
-def injected(factories: Mapping[str, Callable[[], Any]]) -> dict[str, Provide]:
-    """Return what Litestar takes as ``dependencies``: a fresh object per request from each factory."""
-    return {name: Provide(_made_by(factory), sync_to_thread=False) for name, factory in factories.items()}
+def supplied(routes: Router, factories: Mapping[str, Callable[[], Any]]) -> Router:
+    """Return ``routes`` with what their handlers ask for by name: a fresh object per request from each factory.
+
+    Given all factories, the framework would compare each of them with each other for every handler.
+    """
+    handlers = [handler for route in routes.routes if isinstance(route, HTTPRoute) for handler in route.route_handlers]
+    asked = {name for handler in handlers for name in signature(handler.fn).parameters}
+    dependencies = {name: Provide(_made_by(factory), sync_to_thread=False) for name, factory in factories.items() if name in asked}
+    return Router("/", route_handlers=[routes], dependencies=dependencies)
 
 
 def resolve_in_turn(app: Litestar) -> None:
