@@ -148,6 +148,11 @@ class CsvCandleSink(_FileSink):
         return _CsvWriter(file)
 
 
+def _as_text(value: str) -> str:
+    # Somebody will open the file with a spreadsheet, which takes a cell that begins like this for a formula.
+    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\0")) else value
+
+
 class CsvRejectSink(RejectSink):
     """Writes rejected rows as CSV (``line,reason,row``). The file is made with the first one and grows while the import runs."""
 
@@ -164,4 +169,4 @@ class CsvRejectSink(RejectSink):
             if not self._is_begun:
                 writer.writerow(("line", "reason", "row"))
             self._is_begun = True
-            writer.writerows((row.line, row.reason, row.text) for row in rows)
+            writer.writerows((row.line, _as_text(row.reason), _as_text(row.text)) for row in rows)

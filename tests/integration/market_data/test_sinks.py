@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ import pytest
 
 from adapters.market_data.files import open_candle_sink
 from adapters.market_data.sinks import CsvRejectSink
+from tests.asvs import asvs
 from tests.integration.market_data.files import read
 from tradingcore.kernel.errors import InvalidInput
 from tradingcore.kernel.market import CandleSeries
@@ -39,6 +41,7 @@ async def test_what_is_written_reads_back_exactly(tmp_path: Path, name: str) -> 
     assert files_in(tmp_path) == [name]
 
 
+@asvs("1.2.10")
 async def test_csv_is_plain_to_read(tmp_path: Path) -> None:
     path = tmp_path / "candles.csv"
     await open_candle_sink(path).write(BTC_1H, chunks(a_series(1)))
@@ -106,6 +109,15 @@ async def test_rejected_rows_are_kept_whole(tmp_path: Path) -> None:
     await sink.reject([RejectedRow(line=3, reason="high 1 is below low 2", text='a,"b",c')])
     await sink.reject([RejectedRow(line=9, reason="no", text="x")])
     assert path.read_text().splitlines() == ["line,reason,row", '3,high 1 is below low 2,"a,""b"",c"', "9,no,x"]
+
+
+@asvs("1.2.10")
+@pytest.mark.parametrize("text", ["=cmd|'/c calc'!A1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\0=1", '=1,"a"'])
+async def test_rejected_row_is_no_formula_of_a_spreadsheet(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "rejects.csv"
+    await CsvRejectSink(path).reject([RejectedRow(line=1, reason="no", text=text)])
+    with path.open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file))[1] == ["1", "no", f"'{text}"]
 
 
 async def test_rejects_of_an_earlier_import_are_replaced(tmp_path: Path) -> None:
