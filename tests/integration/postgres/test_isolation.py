@@ -47,6 +47,7 @@ async def test_nobody_reaches_a_foreign_row(database: TestDatabase) -> None:
             assert not found, told(found)
 
 
+@asvs("16.4.2")
 async def test_auditor_reads_the_whole_trail_and_nothing_else(database: TestDatabase) -> None:
     async with connected(database.administrator) as administrator:
         await administrator.execute(

@@ -26,7 +26,7 @@ from tradingcore.kernel.codec import EventCodec
 from tradingcore.kernel.errors import PermissionDenied
 
 
-@asvs("13.2.1")
+@asvs("13.2.1", "13.2.2")
 async def test_roles_have_exactly_the_powers_of_the_specification(database: TestDatabase) -> None:
     async with connected(database.administrator) as connection:
         rows = await connection.fetch("select * from pg_roles where rolname like 'tc\\_%' order by rolname")

@@ -168,6 +168,7 @@ _GRANTED = """
 """
 
 
+@asvs("13.2.2", "16.4.2")
 async def test_each_role_may_do_exactly_what_is_listed(database: TestDatabase) -> None:
     granted: dict[str, dict[str, str]] = {}
     async with connected(database.administrator) as connection:

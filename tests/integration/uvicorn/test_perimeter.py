@@ -107,7 +107,7 @@ AMBIGUOUS = {
 }
 
 
-@asvs("4.2.1", "1.2.10")
+@asvs("4.2.1")
 async def test_what_could_be_read_in_two_ways_is_refused_and_nothing_after_it_is_read(served: Served) -> None:
     got = {name: await served.answers_to(sent) for name, sent in AMBIGUOUS.items()}
     assert {name: lines for name, lines in got.items() if lines != [b"HTTP/1.1 400 Bad Request", b"(closed)"]} == {}
@@ -193,7 +193,7 @@ async def test_a_proxy_that_was_named_is_believed(tmp_path: Path) -> None:
     assert [answer.status_code for answer in answers] == [401, 429, 401]
 
 
-@asvs("2.4.1", "4.4.1")
+@asvs("2.4.1")
 async def test_sockets_and_what_is_sent_on_them_count(tmp_path: Path) -> None:
     async with serving(tmp_path, limits={"requests_per_minute": 6}) as served, await served.trader() as client:
         ticket = (await client.post("/api/v1/auth/stream-tickets")).json()["ticket"]

@@ -79,6 +79,7 @@ async def test_schedule_outlives_a_run_that_fails(monkeypatch: pytest.MonkeyPatc
     schedule.cancel()
 
 
+@asvs("14.2.7")
 async def test_worker_watches_trims_and_forgets() -> None:
     flow = await Flow().prepared()
     await flow.close(LIVE[0])

@@ -81,6 +81,12 @@ async def test_no_folder_is_listed_and_no_file_of_ours_is_served(world: World, p
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
+@asvs("13.4.2")
+def test_nothing_runs_in_debug_mode(world: World) -> None:
+    assert world.app.debug is False
+    assert world.app.pdb_on_exception is False
+
+
 @asvs("4.1.2")
 async def test_no_route_leads_from_http_to_https_or_elsewhere(world: World) -> None:
     leading = set()

@@ -45,6 +45,7 @@ class TestEd25519(TestEs256):
     algorithm: Algorithm = "Ed25519"
 
 
+@asvs("11.2.2")
 class TestChangeOfAlgorithm(TestEs256):
     @pytest.fixture
     def rotated(self, ring: SigningRing) -> JoserfcAccessTokens:

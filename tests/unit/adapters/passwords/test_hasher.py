@@ -60,6 +60,7 @@ class TestArgon2(PasswordHasherContract):
         hasher.close()
 
 
+@asvs("11.2.2")
 class TestChangeOfScheme(PasswordHasherContract):
     @pytest.fixture
     def hasher(self) -> Iterator[PasswordHasher]:

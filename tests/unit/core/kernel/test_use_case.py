@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import pytest
 
+from tests.asvs import asvs
 from tradingcore.kernel.authz import Actor, Permission, TraceId
 from tradingcore.kernel.errors import RuleViolation, TradingCoreError, Unauthenticated
 from tradingcore.kernel.ports import Observer
@@ -52,6 +53,7 @@ async def test_the_result_of_handle_is_returned_and_observed() -> None:
     assert diary.lines == [("Double", "operator", "done")]
 
 
+@asvs("8.3.1")
 async def test_a_refused_caller_never_reaches_handle_and_is_observed() -> None:
     diary = Diary()
     double = Double(observer=diary)

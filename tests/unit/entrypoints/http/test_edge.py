@@ -185,6 +185,7 @@ async def test_readiness_follows_its_checks_and_the_stop(world: World) -> None:
         assert (await client.get("/health/startup")).status_code == 503
 
 
+@asvs("13.4.5")
 async def test_documents_can_be_switched_off() -> None:
     hidden = World(settings=replace(World().settings, shows_docs=False))
     async with hidden.client() as client:

@@ -177,7 +177,7 @@ async def test_report_about_an_unknown_message_changes_nothing(world: World) -> 
     assert await reported(world, form, signature(STATUS_URL, form)) == 204
 
 
-@asvs("13.2.2")
+@asvs("13.2.1")
 async def test_forged_reports_are_refused(world: World) -> None:
     await a_sent_code(world)
     form = report("SM1", "failed")

@@ -112,7 +112,7 @@ async def test_wrong_fields_are_pointed_at(world: World) -> None:
     assert (await answer_to(world, error)).json()["errors"] == [{"pointer": "/limit", "code": "out_of_range", "detail": "y"}]
 
 
-@asvs("16.5.4", "16.3.4")
+@asvs("16.5.4", "16.3.4", "16.5.1")
 @pytest.mark.parametrize("error", [ValueError("card 4242"), TradingCoreError("card 4242"), KeyError("card 4242")])
 async def test_a_fault_of_ours_says_nothing_about_itself(world: World, error: Exception) -> None:
     with capture_logs() as logs:

@@ -41,6 +41,15 @@ def test_scripts_never_make_markup_from_text(name: str) -> None:
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", content)
 
 
+@asvs("4.4.1")
+def test_a_page_that_came_by_tls_opens_its_stream_by_tls() -> None:
+    content = (STATIC / "stream-client.js").read_text(encoding="utf-8")
+    addresses = re.findall(r".*\bwss?\b.*", re.sub(r"//.*|\*.*", "", content.replace("://", ":~~")))
+    assert [line.strip() for line in addresses] == [
+        'this.url = url ?? `${location.protocol === "https:" ? "wss" : "ws"}:~~${location.host}/api/v1/stream`;'
+    ]
+
+
 @asvs("15.3.6")
 @pytest.mark.parametrize("path", sorted(STATIC.glob("*.js")), ids=lambda path: path.name)
 def test_words_of_others_never_name_a_member_of_an_object(path: Path) -> None:
