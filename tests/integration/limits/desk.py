@@ -60,6 +60,7 @@ class Desk:
 
     def __init__(self, container: Container, clients: Sequence[httpx.AsyncClient]) -> None:
         self.container = container
+        self.clients = clients
         self._next = itertools.cycle(clients)
 
     async def post(self, path: str, body: Mapping[str, Any], *, network: int = 0, token: str | None = None) -> httpx.Response:
