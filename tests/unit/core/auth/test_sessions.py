@@ -48,7 +48,6 @@ async def refused(world: SignInWorld, opened: OpenedSession) -> bool:
     return False
 
 
-@asvs("7.5.2")
 async def test_own_sessions_are_listed_with_the_current_one() -> None:
     world = SignInWorld()
     await world.an_owner()
@@ -85,7 +84,7 @@ async def test_a_refresh_token_is_enough_to_sign_out() -> None:
         await world.leave_session(world.nobody(), LeaveSessionCommand())
 
 
-@asvs("7.5.2", "7.4.3")
+@asvs("7.4.3")
 async def test_all_others_can_be_ended_and_all() -> None:
     world = SignInWorld()
     await world.an_owner()
