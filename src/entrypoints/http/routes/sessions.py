@@ -37,6 +37,7 @@ from tradingcore.auth.errors import (
     FactorNotFound,
     FactorRefused,
     Overloaded,
+    PasswordWrong,
     SessionNotFound,
     WorkRequired,
 )
@@ -220,7 +221,7 @@ async def end_session_handler(
     description="For calls that ask for a recent sign-in. The access token that comes back says so; the session stays.",
     dependencies={"content": FromBody(PasswordAgain)},
     status_code=HTTPStatus.OK,
-    opt=described(raises=(FactorNeeded, Overloaded, Conflict)),
+    opt=described(raises=(PasswordWrong, FactorNeeded, Overloaded, Conflict)),
 )
 async def step_up_by_password_handler(
     actor: NamedDependency[Actor],

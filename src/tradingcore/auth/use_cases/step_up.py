@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
-from tradingcore.auth.errors import CredentialRefused, FactorNeeded, FactorNotFound
+from tradingcore.auth.errors import CredentialRefused, FactorNeeded, FactorNotFound, PasswordWrong
 from tradingcore.auth.events import SignInRefused, SteppedUp
 from tradingcore.auth.ids import SessionId
 from tradingcore.auth.model.account import UserAccount
@@ -19,7 +19,7 @@ from tradingcore.auth.use_cases.second_factor import FactorAnswer, OpenedChallen
 from tradingcore.auth.use_cases.session_opening import SignInUnitOfWork, notify_owner
 from tradingcore.auth.use_cases.token_issuing import AccessToken, TokenIssuer
 from tradingcore.kernel.authz import Actor, Assurance, Permission, UserId
-from tradingcore.kernel.errors import PermissionDenied
+from tradingcore.kernel.errors import FieldError, PermissionDenied
 from tradingcore.kernel.ports import AttemptLimiter, Clock, UnitOfWorkFactory
 from tradingcore.kernel.use_case import UseCase
 
@@ -62,8 +62,8 @@ class StepUpByPasswordCommand:
 class StepUpByPassword(UseCase[StepUpByPasswordCommand, SteppedUpSession]):
     """Renew the caller's session by its password, at the level of one factor.
 
-    Raises `CredentialRefused` for a wrong password and for an account without one, `FactorNeeded` in a session of two factors,
-    `PermissionDenied` for an API key, `TooManyAttempts`, `Overloaded` and `Unavailable`.
+    Raises `PasswordWrong`, also for an account without one, `FactorNeeded` in a session of two factors, `CredentialRefused` when
+    the account has changed meanwhile, `PermissionDenied` for an API key, `TooManyAttempts`, `Overloaded` and `Unavailable`.
     """
 
     permission: ClassVar[Permission] = Permission.ACCOUNT_OWN
@@ -87,7 +87,9 @@ class StepUpByPassword(UseCase[StepUpByPasswordCommand, SteppedUpSession]):
         if not check.is_right:
             async with self.uow(actor) as unit:
                 unit.announce(self._refused(user_id, self.clock.now()))
-            raise CredentialRefused("the password is not right")
+            # No refusal of the credential, which holds: a client that refreshes upon one would ask twice.
+            sentence = "the password is not right"
+            raise PasswordWrong(sentence, errors=(FieldError("/password", "wrong", sentence),))
         await self.attempts.refund(reservation)
         await self.attempts.clear(reservation.consecutive)
         async with self.uow(actor) as unit:

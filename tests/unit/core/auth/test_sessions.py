@@ -15,6 +15,7 @@ from tradingcore.auth.errors import (
     FactorNeeded,
     FactorNotFound,
     FactorRefused,
+    PasswordWrong,
     SessionNotFound,
 )
 from tradingcore.auth.ids import SessionId
@@ -189,7 +190,7 @@ async def test_a_wrong_password_renews_nothing_and_is_counted() -> None:
     opened = await world.signed_in()
     me = await world.actor_in(opened)
     for _ in range(5):
-        with pytest.raises(CredentialRefused):
+        with pytest.raises(PasswordWrong):
             await world.step_up_by_password(me, StepUpByPasswordCommand(password="wrong horse battery staple"))
     with pytest.raises(TooManyAttempts):
         await world.step_up_by_password(me, StepUpByPasswordCommand(password=PASSWORD))

@@ -251,6 +251,8 @@ async def test_a_sensitive_call_asks_for_a_recent_sign_in(world: World) -> None:
     assert asked.headers["www-authenticate"] == (
         'Bearer realm="tradingcore", error="insufficient_user_authentication", acr_values="aal1", max_age="300"'
     )
+    wrong = await post(world, "/step-up/password", {"password": "not this one at all"}, status=400, headers=bearer(tokens))
+    assert (wrong.json()["code"], "www-authenticate" in wrong.headers) == ("auth.password_wrong", False)
     renewed = (await post(world, "/step-up/password", {"password": PASSWORD}, headers=bearer(tokens))).json()
     async with world.client(**bearer(renewed)) as client:
         assert (await client.post("/api/v1/account/factors/totp")).status_code == 201
