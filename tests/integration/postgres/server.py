@@ -105,6 +105,14 @@ def postgres_cluster() -> Iterator[TestServer]:
         shutil.rmtree(home, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def shared_database(postgres_cluster: TestServer) -> Iterator[TestDatabase]:
+    """One for all tests of a file, because making a database costs more than most tests: what they leave is theirs to clear."""
+    shared = run_apart(postgres_cluster.create_database())
+    yield shared
+    run_apart(postgres_cluster.drop_database(shared))
+
+
 @pytest_asyncio.fixture
 async def database(postgres_cluster: TestServer) -> AsyncIterator[TestDatabase]:
     fresh = await postgres_cluster.create_database()

@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from entrypoints.cli import app
 from entrypoints.cli.exits import Exit
 from tests.asvs import asvs
 from tests.integration.postgres.sealing import SEALER
-from tests.integration.postgres.server import TestDatabase, TestServer, run_apart
+from tests.integration.postgres.server import TestDatabase
 from tradingcore.auth.errors import Unsealable
 from tradingcore.auth.events import EVENTS
 from tradingcore.auth.use_cases.export_own_data import ExportOwnData, ExportOwnDataCommand
@@ -33,13 +32,6 @@ from tradingcore.testing.fakes import FakeClock
 
 KNOW_THE_ID = {"user_accounts", "api_keys", "events", "rights_changes", "outbox"}
 """Tables that may go on naming the id, which means nobody any more."""
-
-
-@pytest.fixture(scope="module")
-def shared_database(postgres_cluster: TestServer) -> Iterator[TestDatabase]:
-    shared = run_apart(postgres_cluster.create_database())
-    yield shared
-    run_apart(postgres_cluster.drop_database(shared))
 
 
 @pytest_asyncio.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -14,7 +12,7 @@ from adapters.postgres.auth.passkeys import PostgresPasskeyLookup
 from adapters.postgres.connect import connected
 from adapters.postgres.rows.auth.factors import secret_cell
 from tests.integration.postgres.sealing import SEALER
-from tests.integration.postgres.server import TestDatabase, TestServer, run_apart
+from tests.integration.postgres.server import TestDatabase
 from tradingcore.auth import events
 from tradingcore.auth.errors import Unsealable
 from tradingcore.kernel.authz import UserId
@@ -34,14 +32,6 @@ from tradingcore.testing.builders import an_actor
 from tradingcore.testing.fakes import SequentialIds
 
 CODEC = EventCodec(events.EVENTS)
-
-
-@pytest.fixture(scope="module")
-def shared_database(postgres_cluster: TestServer) -> Iterator[TestDatabase]:
-    """One for all tests of this file: each makes users of its own."""
-    shared = run_apart(postgres_cluster.create_database())
-    yield shared
-    run_apart(postgres_cluster.drop_database(shared))
 
 
 @pytest_asyncio.fixture

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -11,7 +9,7 @@ from adapters.postgres.auth.keys import PostgresAuthUnits
 from adapters.postgres.connect import connected
 from adapters.postgres.tables.columns import METADATA
 from tests.integration.postgres.sealing import SEALER
-from tests.integration.postgres.server import TestDatabase, TestServer, run_apart
+from tests.integration.postgres.server import TestDatabase
 from tradingcore.auth.events import EVENTS
 from tradingcore.kernel.codec import EventCodec
 from tradingcore.testing.auth.identities import (
@@ -26,13 +24,6 @@ from tradingcore.testing.builders import an_actor
 from tradingcore.testing.fakes import SequentialIds
 
 CODEC = EventCodec(EVENTS)
-
-
-@pytest.fixture(scope="module")
-def shared_database(postgres_cluster: TestServer) -> Iterator[TestDatabase]:
-    shared = run_apart(postgres_cluster.create_database())
-    yield shared
-    run_apart(postgres_cluster.drop_database(shared))
 
 
 @pytest_asyncio.fixture

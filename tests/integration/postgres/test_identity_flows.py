@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from adapters.postgres.connect import connected
 from adapters.postgres.tables.auth.accounts import user_accounts
 from entrypoints.container import Container
 from entrypoints.sections import PasswordsSection
-from tests.integration.postgres.server import TestDatabase, TestServer, run_apart
+from tests.integration.postgres.server import TestDatabase
 from tradingcore.auth.errors import LastSignInMethod, ProviderFlowUnknown
 from tradingcore.auth.model.account import AccountStatus, UserAccount
 from tradingcore.auth.model.caller import Caller
@@ -45,13 +44,6 @@ from tradingcore.testing.auth.builders import an_account, an_address, the_owner_
 from tradingcore.testing.builders import an_actor
 
 CALLER = Caller(network=NetworkPrefix.of("203.0.113.7"), device_label="Firefox on Linux")
-
-
-@pytest.fixture(scope="module")
-def shared_database(postgres_cluster: TestServer) -> Iterator[TestDatabase]:
-    shared = run_apart(postgres_cluster.create_database())
-    yield shared
-    run_apart(postgres_cluster.drop_database(shared))
 
 
 @pytest_asyncio.fixture
@@ -144,9 +136,11 @@ async def test_person_without_a_proven_address_gets_an_account_that_waits(people
 
 
 async def test_unproven_account_is_taken_back_with_nothing_left(people: People, database: TestDatabase) -> None:
-    made = await people.stored("contested", status=AccountStatus.UNVERIFIED, verified_at=None)
+    made = await people.stored("contested")
     attacker = await people.in_session(made)
     await people.link(attacker, a_person("evil", None, provider=Provider.GITHUB))
+    async with connected(database.administrator) as connection:
+        await connection.execute("update public.user_accounts set status = 'unverified', verified_at = null")
     _, outcome = await people.sign_in(a_person("4", "contested@example.org"))
     assert isinstance(outcome, OpenedSession)
     assert outcome.session.user_id == made.id

@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 import shutil
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -31,7 +31,7 @@ from adapters.system.identifiers import Uuid7Generator
 from entrypoints.cli import app
 from tests.asvs import asvs
 from tests.integration.postgres import rotating
-from tests.integration.postgres.server import TestDatabase, TestServer, run_apart
+from tests.integration.postgres.server import TestDatabase, run_apart
 from tradingcore.auth.errors import Unsealable
 from tradingcore.auth.events import EVENTS
 from tradingcore.auth.model.account import UserAccount
@@ -54,13 +54,6 @@ SEALED_OTHERWISE = {
     "refresh_tokens.successor_sealed": "under the token that it follows, which is stored nowhere",
     "oauth_flows.sealed": "for ten minutes and for nobody known yet, under a key for its purpose",
 }
-
-
-@pytest.fixture(scope="module")
-def shared_database(postgres_cluster: TestServer) -> Iterator[TestDatabase]:
-    shared = run_apart(postgres_cluster.create_database())
-    yield shared
-    run_apart(postgres_cluster.drop_database(shared))
 
 
 @pytest_asyncio.fixture

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from asyncpg import InsufficientPrivilegeError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,6 +16,13 @@ from adapters.postgres.roles import DatabaseRole
 from tests.integration.postgres.server import TestDatabase
 from tradingcore.kernel.ports import AttemptLimiter
 from tradingcore.testing.limits import AttemptLimiterContract, a_bucket, an_attempt_key
+
+
+@pytest_asyncio.fixture
+async def database(shared_database: TestDatabase) -> TestDatabase:
+    async with connected(shared_database.administrator) as connection:
+        await connection.execute("truncate public.throttle_counters")
+    return shared_database
 
 
 class TestPostgresAttemptLimiter(AttemptLimiterContract):

@@ -137,12 +137,14 @@ PLANTED: Mapping[str, Sequence[str]] = {
 
 
 @pytest_asyncio.fixture
-async def notebook(database: TestDatabase) -> AsyncIterator[Any]:
-    """The administrator in a copy that has a table and a partitioned table of its own, done as the rules want it."""
-    async with connected(database.administrator) as connection:
+async def notebook(shared_database: TestDatabase) -> AsyncIterator[Any]:
+    """The administrator, who has a table and a partitioned table of its own until the end, done as the rules want it."""
+    async with connected(shared_database.administrator) as connection:
         await connection.execute("set role tc_owner")
+        await connection.execute("begin")
         await connection.execute(_NOTES + _PARTS)
         yield connection
+        await connection.execute("rollback")
 
 
 def broken(found: Mapping[str, Sequence[Finding]]) -> set[str]:
@@ -156,8 +158,8 @@ async def test_migrated_database_holds_every_rule(postgres_cluster: TestServer) 
     assert [finding for findings in found.values() for finding in findings] == []
 
 
-async def test_any_role_may_look(database: TestDatabase) -> None:
-    async with connected(database.address(DatabaseRole.API)) as connection:
+async def test_any_role_may_look(shared_database: TestDatabase) -> None:
+    async with connected(shared_database.address(DatabaseRole.API)) as connection:
         assert broken(await lint(connection)) == set()
 
 
@@ -165,10 +167,10 @@ async def test_any_role_may_look(database: TestDatabase) -> None:
 async def test_planted_violation_is_found_by_its_check_alone(notebook: Any, check: str) -> None:
     assert broken(await lint(notebook)) == set()
     for planted in PLANTED[check]:
-        await notebook.execute("begin")
+        await notebook.execute("savepoint holding")
         await notebook.execute(planted)
         found = await lint(notebook)
-        await notebook.execute("rollback")
+        await notebook.execute("rollback to holding")
         assert broken(found) == {check}, planted
         assert all(": " in finding.detail for finding in found[check]), "each finding says what to do"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from adapters.postgres.engine import transaction
 from adapters.postgres.tables.auth.phones import phone_sends
 from tests.asvs import asvs
 from tests.integration.postgres.sealing import SEALER
-from tests.integration.postgres.server import TestDatabase, TestServer, run_apart
+from tests.integration.postgres.server import TestDatabase
 from tradingcore.auth import events
 from tradingcore.auth.errors import Unsealable
 from tradingcore.auth.model.phone import DeliveryState
@@ -31,14 +30,6 @@ from tradingcore.testing.builders import MONDAY, an_actor
 from tradingcore.testing.fakes import SequentialIds
 
 CODEC = EventCodec(events.EVENTS)
-
-
-@pytest.fixture(scope="module")
-def shared_database(postgres_cluster: TestServer) -> Iterator[TestDatabase]:
-    """One for all tests of this file, because making a database costs more than a test."""
-    shared = run_apart(postgres_cluster.create_database())
-    yield shared
-    run_apart(postgres_cluster.drop_database(shared))
 
 
 @pytest_asyncio.fixture

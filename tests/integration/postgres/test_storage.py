@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
@@ -21,7 +21,7 @@ from adapters.postgres.tables.columns import METADATA
 from adapters.postgres.tables.platform import inbox
 from adapters.postgres.trading import PostgresTradingQueries, PostgresTradingUnits
 from tests.integration.postgres.sealing import SEALER
-from tests.integration.postgres.server import TestDatabase, TestServer, run_apart
+from tests.integration.postgres.server import TestDatabase
 from tradingcore.auth import events as auth_events
 from tradingcore.kernel.codec import EventCodec
 from tradingcore.ml import events as ml_events
@@ -40,14 +40,6 @@ from tradingcore.trading import events as trading_events
 assert inbox.metadata is METADATA, "importing it fills the metadata"
 
 CODEC = EventCodec((*auth_events.EVENTS, *ml_events.EVENTS, *trading_events.EVENTS))
-
-
-@pytest.fixture(scope="module")
-def shared_database(postgres_cluster: TestServer) -> Iterator[TestDatabase]:
-    """One for all tests of this file, because making a database costs more than a test."""
-    shared = run_apart(postgres_cluster.create_database())
-    yield shared
-    run_apart(postgres_cluster.drop_database(shared))
 
 
 @pytest_asyncio.fixture
