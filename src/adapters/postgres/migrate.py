@@ -93,7 +93,7 @@ class Migrator:
         """Make the database if it is missing, the roles and their rights on it. Part of `up`; safe to repeat."""
         try:
             await self._prepare()
-        except asyncpg.InsufficientPrivilegeError as error:
+        except (asyncpg.InsufficientPrivilegeError, asyncpg.ReadOnlySQLTransactionError) as error:
             raise ServerMisconfigured(
                 f"{self._administrator.user} may not prepare the database ({reason_of(error)}): "
                 "give the address of an administrator, who can create roles with BYPASSRLS"
