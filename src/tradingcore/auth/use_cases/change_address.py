@@ -10,9 +10,10 @@ from tradingcore.auth.model.email_address import EmailAddress
 from tradingcore.auth.model.one_time_token import OneTimeToken, TokenPurpose
 from tradingcore.auth.policies.limits import AttemptPolicy
 from tradingcore.auth.ports.accounts import AccountLookup, AccountUnitOfWork
+from tradingcore.auth.use_cases.identity_linking import LinkingUnitOfWork, close_other_ways
 from tradingcore.auth.use_cases.mailed_tokens import code_refused, owner_of_token
 from tradingcore.auth.use_cases.mailing import Mailer
-from tradingcore.auth.use_cases.new_passwords import PROOFS, CredentialUnitOfWork, end_trust
+from tradingcore.auth.use_cases.new_passwords import PROOFS, end_trust
 from tradingcore.auth.use_cases.sealed_requests import SealedRequests
 from tradingcore.kernel.authz import Actor, Permission, StepUp, UserId
 from tradingcore.kernel.errors import Conflict, PermissionDenied, TooManyAttempts
@@ -154,12 +155,12 @@ class UndoAddressChangeCommand:
 class UndoAddressChange(UseCase[UndoAddressChangeCommand, None]):
     """Bring the old address back, because whoever changed it may not have been the owner.
 
-    That person knows the password: it ends with every session, and the old address gets the mail to choose another one. Raises
-    `CodeRefused`.
+    That person knows the password, and may have linked an identity or made a key: they end with every session, and the old address
+    gets the mail to choose another password. Second factors stay, or the old mailbox alone would be enough. Raises `CodeRefused`.
     """
 
     permission: ClassVar[Permission] = Permission.PUBLIC
-    uow: UnitOfWorkFactory[CredentialUnitOfWork]
+    uow: UnitOfWorkFactory[LinkingUnitOfWork]
     lookup: AccountLookup
     mailer: Mailer
     clock: Clock
@@ -177,6 +178,7 @@ class UndoAddressChange(UseCase[UndoAddressChangeCommand, None]):
                 address = EmailAddress(token.bound_to)
                 restored = account.with_address(address, at=now, is_undone=True).without_password(at=now)
                 restored = await unit.accounts.save(restored)
+                await close_other_ways(unit, restored, at=now)
                 await end_trust(unit, restored, at=now)
                 await unit.one_time_tokens.void(owner, [TokenPurpose.CHANGE_ADDRESS, purpose])
                 await self.mailer.request_with_token(

@@ -60,17 +60,22 @@ async def unlink(unit: LinkingUnitOfWork, identity: Identity, *, at: datetime) -
     )
 
 
+async def close_other_ways(unit: LinkingUnitOfWork, account: UserAccount, *, at: datetime) -> None:
+    """Unlink its identities and revoke its API keys."""
+    for identity in await unit.identities.list_of(account.id):
+        await unlink(unit, identity, at=at)
+    for key in await unit.api_keys.list_of(account.id):
+        if key.revoked_at is None:
+            await unit.api_keys.save(key.revoked(at=at))
+
+
 async def take_back(unit: LinkingUnitOfWork, account: UserAccount, proven: ProvenIdentity, *, at: datetime) -> UserAccount:
     """Give an account that anybody may have made to whoever has proven its address; nothing that lets somebody in stays.
 
     Raises `StaleVersion` when its state has changed since ``account`` was read.
     """
     await remove_factors(unit, account.id, at=at)
-    for identity in await unit.identities.list_of(account.id):
-        await unlink(unit, identity, at=at)
-    for key in await unit.api_keys.list_of(account.id):
-        if key.revoked_at is None:
-            await unit.api_keys.save(key.revoked(at=at))
+    await close_other_ways(unit, account, at=at)
     await end_trust(unit, account, at=at)
     # A change of address that was begun before would hand the account back.
     await unit.one_time_tokens.void(account.id, tuple(TokenPurpose))

@@ -9,7 +9,9 @@ import pytest
 from tests.asvs import asvs
 from tests.unit.core.auth.accounts_world import AccountsWorld, SentMail
 from tradingcore.auth.errors import CodeRefused
+from tradingcore.auth.ids import IdentityId
 from tradingcore.auth.model.account import AccountStatus, UserAccount
+from tradingcore.auth.model.identity import Identity, ProvenIdentity, Provider
 from tradingcore.auth.model.one_time_token import TokenPurpose
 from tradingcore.auth.use_cases.change_address import (
     ConfirmAddressChangeCommand,
@@ -22,7 +24,7 @@ from tradingcore.auth.use_cases.verify_address import VerifyAddressCommand
 from tradingcore.kernel.errors import InvalidInput, StepUpRequired
 from tradingcore.testing.auth.builders import PASSWORD, the_owner_of
 from tradingcore.testing.auth.sessions import a_refresh_token, a_secret, a_session
-from tradingcore.testing.builders import an_actor
+from tradingcore.testing.builders import a_key_holder, an_actor, an_api_key, an_id
 
 
 @pytest.fixture
@@ -143,6 +145,20 @@ async def test_undo_brings_the_address_back_and_locks_the_thief_out(world: Accou
     (mail,) = await world.settle()
     assert (mail.template, mail.to) == ("reset_password", "ana@example.org")
     await world.reset(world.nobody(), ResetPasswordCommand(token=mail.values["token"], password="quite another sentence"))
+
+
+@asvs("7.4.3")
+async def test_undo_ends_the_keys_and_identities_that_a_thief_may_have_added(world: AccountsWorld) -> None:
+    account = await world.an_owner()
+    (notice,) = await changed(world, account)
+    proven = ProvenIdentity(provider=Provider.GITHUB, subject="thief")
+    async with world.uow(the_owner_of(account)) as unit:
+        await unit.identities.save(Identity.link(proven, id=IdentityId(an_id()), user_id=account.id, at=world.clock.now()))
+        await unit.api_keys.save(an_api_key(user=a_key_holder(id=account.id)))
+    await world.undo_change(world.nobody(), UndoAddressChangeCommand(token=notice.values["token"]))
+    async with world.uow(the_owner_of(account)) as unit:
+        assert await unit.identities.list_of(account.id) == []
+        assert [key.revoked_at for key in await unit.api_keys.list_of(account.id)] == [world.clock.now()]
 
 
 async def test_undo_works_once_and_for_three_days(world: AccountsWorld) -> None:
