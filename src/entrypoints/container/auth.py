@@ -14,6 +14,7 @@ from tradingcore.auth.use_cases.change_address import (
 )
 from tradingcore.auth.use_cases.change_password import ChangePassword
 from tradingcore.auth.use_cases.close_account import CloseAccount, EraseAccount
+from tradingcore.auth.use_cases.device_trust import DeviceTrust
 from tradingcore.auth.use_cases.export_own_data import ExportOwnData
 from tradingcore.auth.use_cases.forget_mailed_tokens import ForgetMailedTokens
 from tradingcore.auth.use_cases.get_account import GetAccount
@@ -42,6 +43,9 @@ class AuthUseCases(Ports):
         clock=Ports.clock,
         ids=Ports.ids,
         secrets=Ports.secrets,
+    )
+    device_trust = providers.Singleton(
+        DeviceTrust, lookup=Ports.factor_lookup, clock=Ports.clock, ids=Ports.ids, secrets=Ports.secrets
     )
     sealed_requests = providers.Singleton(SealedRequests, sealer=Ports.purpose_sealer, clock=Ports.clock, ids=Ports.ids)
     new_passwords = providers.Singleton(

@@ -33,6 +33,7 @@ class SessionUseCases(FactorUseCases):
         SessionOpener,
         uow=Ports.auth_uow,
         factors=FactorUseCases.second_factors,
+        devices=FactorUseCases.device_trust,
         issuer=token_issuer,
         mailer=FactorUseCases.mailer,
         sealer=Ports.sealer,
@@ -50,7 +51,7 @@ class SessionUseCases(FactorUseCases):
         attempts=Ports.attempts,
         limits=Ports.attempt_policy,
         puzzles=puzzles,
-        factors=FactorUseCases.second_factors,
+        devices=FactorUseCases.device_trust,
         opener=session_opener,
         clock=Ports.clock,
     )
@@ -79,6 +80,7 @@ class SessionUseCases(FactorUseCases):
         observer=Ports.observer,
         uow=Ports.auth_uow,
         factors=FactorUseCases.second_factors,
+        devices=FactorUseCases.device_trust,
         opener=session_opener,
     )
     refresh_session = providers.Factory(

@@ -10,15 +10,14 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from tradingcore.auth.errors import ChallengeEnded, FactorRefused
-from tradingcore.auth.events import BackupCodesReplaced, DeviceTrusted, DeviceTrustEnded, FactorDenied, FactorRemoved
-from tradingcore.auth.ids import ChallengeId, TrustedDeviceId
+from tradingcore.auth.events import BackupCodesReplaced, DeviceTrustEnded, FactorDenied, FactorRemoved
+from tradingcore.auth.ids import ChallengeId
 from tradingcore.auth.model.backup_code import CODE_BYTES, CODES_IN_A_SET, FEW_LEFT, BackupCode, backup_code_hash, backup_code_text
 from tradingcore.auth.model.challenge import CHALLENGE_LIFETIME, Challenge, ChallengePurpose, FactorKind
 from tradingcore.auth.model.opaque_token import TOKEN_BYTES, is_opaque_token, opaque_token, opaque_token_hash
 from tradingcore.auth.model.passkey import Passkey, passkey_challenge
 from tradingcore.auth.model.session import AuthMethod
 from tradingcore.auth.model.totp import matching_step
-from tradingcore.auth.model.trusted_device import TRUST_LIFETIME, TrustedDevice, device_label
 from tradingcore.auth.policies.limits import AttemptPolicy
 from tradingcore.auth.policies.second_factor import FactorPolicy
 from tradingcore.auth.ports.factors import FactorLookup, FactorUnitOfWork
@@ -57,14 +56,6 @@ class ProvenFactor:
     kind: FactorKind
     methods: tuple[AuthMethod, ...] = ()
     codes_left: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewTrustedDevice:
-    """``token`` is shown once, to the device."""
-
-    token: str = field(repr=False)
-    device: TrustedDevice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,29 +218,6 @@ class SecondFactors:
         await unit.backup_codes.replace(user_id, codes)
         unit.announce(BackupCodesReplaced(occurred_at=now, user_id=user_id))
         return texts
-
-    async def find_trusted_device(self, token: str | None, user_id: UserId) -> TrustedDevice | None:
-        """The trusted device of this account that holds ``token``, if there is one: may be asked before anything is proven."""
-        if token is None or not is_opaque_token(token):
-            return None
-        device = await self.lookup.trusted_device(opaque_token_hash(token))
-        is_trusted = device is not None and device.user_id == user_id and device.is_trusted(at=self.clock.now())
-        return device if is_trusted else None
-
-    async def trust_device(self, unit: FactorUnitOfWork, user_id: UserId, label: str) -> NewTrustedDevice:
-        """Remember the device that has just shown a second factor; call it in the unit that ``answered`` gives."""
-        now, token = self.clock.now(), opaque_token(self.secrets.token(TOKEN_BYTES))
-        device = TrustedDevice(
-            id=TrustedDeviceId(self.ids.new_id()),
-            token_hash=opaque_token_hash(token),
-            user_id=user_id,
-            label=device_label(label),
-            created_at=now,
-            expires_at=now + TRUST_LIFETIME,
-        )
-        await unit.trusted_devices.add(device)
-        unit.announce(DeviceTrusted(occurred_at=now, user_id=user_id, device_id=device.id))
-        return NewTrustedDevice(token=token, device=device)
 
 
 async def remove_factors(unit: FactorUnitOfWork, user_id: UserId, *, at: datetime) -> None:

@@ -16,8 +16,9 @@ from tradingcore.auth.model.session import MOST_SESSIONS, AuthMethod, EndReason,
 from tradingcore.auth.ports.accounts import AccountUnitOfWork
 from tradingcore.auth.ports.factors import FactorUnitOfWork
 from tradingcore.auth.ports.sealing import Sealer
+from tradingcore.auth.use_cases.device_trust import DeviceTrust, NewTrustedDevice
 from tradingcore.auth.use_cases.mailing import Announcing, Mailer
-from tradingcore.auth.use_cases.second_factor import NewTrustedDevice, SecondFactors
+from tradingcore.auth.use_cases.second_factor import SecondFactors
 from tradingcore.auth.use_cases.token_issuing import TokenIssuer, TokenPair, refresh_token_of
 from tradingcore.kernel.authz import Actor, Assurance
 from tradingcore.kernel.errors import PermissionDenied
@@ -58,6 +59,7 @@ class SessionOpener:
 
     uow: UnitOfWorkFactory[SignInUnitOfWork]
     factors: SecondFactors
+    devices: DeviceTrust
     issuer: TokenIssuer
     mailer: Mailer
     sealer: Sealer
@@ -71,7 +73,7 @@ class SessionOpener:
         since ``account`` was read.
         """
         require_enabled(account)
-        device = await self.factors.find_trusted_device(caller.trusted_device, account.id)
+        device = await self.devices.find(caller.trusted_device, account.id)
         is_trusted = device is not None and self.factors.policy.trusts_devices(account.roles)
         async with self.uow(actor.acting_for(account.id)) as unit:
             if not is_trusted:

@@ -18,6 +18,7 @@ from tradingcore.auth.policies.limits import AttemptPolicy
 from tradingcore.auth.ports.accounts import AccountLookup
 from tradingcore.auth.ports.passwords import PasswordHasher
 from tradingcore.auth.ports.sealing import PurposeSealer
+from tradingcore.auth.use_cases.device_trust import DeviceTrust
 from tradingcore.auth.use_cases.second_factor import FactorAnswer, SecondFactors
 from tradingcore.auth.use_cases.session_opening import (
     OpenedSession,
@@ -97,14 +98,14 @@ class SignIn(UseCase[SignInCommand, SignInOutcome]):
     attempts: AttemptLimiter
     limits: AttemptPolicy
     puzzles: Puzzles
-    factors: SecondFactors
+    devices: DeviceTrust
     opener: SessionOpener
     clock: Clock
 
     async def handle(self, actor: Actor, command: SignInCommand) -> SignInOutcome:
         email = EmailAddress.parse(command.email)
         account = await self.accounts.by_email(email)
-        device = None if account is None else await self.factors.find_trusted_device(command.caller.trusted_device, account.id)
+        device = None if account is None else await self.devices.find(command.caller.trusted_device, account.id)
         keys = self.limits.sign_in(
             account=email.comparable, network=command.caller.network, device=None if device is None else str(device.id)
         )
@@ -162,6 +163,7 @@ class AnswerChallenge(UseCase[AnswerChallengeCommand, OpenedSession]):
     permission: ClassVar[Permission] = Permission.PUBLIC
     uow: UnitOfWorkFactory[SignInUnitOfWork]
     factors: SecondFactors
+    devices: DeviceTrust
     opener: SessionOpener
 
     async def handle(self, actor: Actor, command: AnswerChallengeCommand) -> OpenedSession:
@@ -174,5 +176,5 @@ class AnswerChallenge(UseCase[AnswerChallengeCommand, OpenedSession]):
                 notify_owner(self.opener.mailer, unit, account, "backup_codes_low", {"left": str(proven.codes_left)})
             device = None
             if command.trusts_device and self.factors.policy.trusts_devices(account.roles):
-                device = await self.factors.trust_device(unit, account.id, caller.device_label)
+                device = await self.devices.give(unit, account.id, caller.device_label)
         return OpenedSession(session=opened.session, tokens=opened.tokens, trusted_device=device)

@@ -18,6 +18,7 @@ from tradingcore.auth.model.session import AuthMethod
 from tradingcore.auth.model.totp import STEP_SECONDS, TotpFactor, secret_text
 from tradingcore.auth.policies.limits import AttemptPolicy
 from tradingcore.auth.policies.second_factor import FactorPolicy
+from tradingcore.auth.use_cases.device_trust import DeviceTrust
 from tradingcore.auth.use_cases.second_factor import FactorAnswer, OpenedChallenge, ProvenFactor, SecondFactors
 from tradingcore.kernel.aggregate import AuditedEvent
 from tradingcore.kernel.authz import Actor, TraceId
@@ -50,6 +51,9 @@ class FactorDesk:
             clock=self.clock,
             ids=SequentialIds(start=1 << 50),
             secrets=FakeSecrets(),
+        )
+        self.devices = DeviceTrust(
+            lookup=MemoryFactorLookup(self.database), clock=self.clock, ids=SequentialIds(start=1 << 51), secrets=FakeSecrets()
         )
         self.owner = the_owner_of(self.account)
         self.device = pyotp.TOTP(secret_text(SECRET))

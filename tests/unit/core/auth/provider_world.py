@@ -36,6 +36,7 @@ from tradingcore.auth.use_cases.complete_provider_sign_in import (
 )
 from tradingcore.auth.use_cases.confirm_provider_link import ConfirmProviderLink, MailProviderLink, ProveProviderLink
 from tradingcore.auth.use_cases.delete_provider_data import DeleteProviderData, ShowProviderDataDeletion
+from tradingcore.auth.use_cases.device_trust import DeviceTrust
 from tradingcore.auth.use_cases.forget_provider_flows import ForgetProviderFlows
 from tradingcore.auth.use_cases.identity_linking import IdentityLinks
 from tradingcore.auth.use_cases.list_identities import ListIdentities
@@ -99,6 +100,7 @@ class ProviderWorld(AccountsWorld):
         self.opener = SessionOpener(
             uow=self.uow,
             factors=factors,
+            devices=DeviceTrust(lookup=MemoryFactorLookup(self.database), clock=self.clock, ids=ids, secrets=secrets),
             issuer=issuer,
             mailer=self.mailer,
             sealer=sealer,

@@ -27,6 +27,7 @@ from tradingcore.auth.use_cases.authenticate import (
     RecheckCredential,
     RecheckCredentialCommand,
 )
+from tradingcore.auth.use_cases.device_trust import DeviceTrust
 from tradingcore.auth.use_cases.manage_sessions import (
     EndSession,
     EndSessions,
@@ -68,10 +69,12 @@ class SignInWorld(AccountsWorld):
             ids=ids,
             secrets=secrets,
         )
+        self.devices = DeviceTrust(lookup=MemoryFactorLookup(self.database), clock=self.clock, ids=ids, secrets=secrets)
         self.issuer = TokenIssuer(access_tokens=self.tokens, ids=ids, secrets=secrets)
         self.opener = SessionOpener(
             uow=self.uow,
             factors=self.factors,
+            devices=self.devices,
             issuer=self.issuer,
             mailer=self.mailer,
             sealer=self.blind,
@@ -85,11 +88,11 @@ class SignInWorld(AccountsWorld):
             passwords=self.hasher,
             **counted,
             puzzles=self.puzzles,
-            factors=self.factors,
+            devices=self.devices,
             opener=self.opener,
             clock=self.clock,
         )
-        self.answer_challenge = AnswerChallenge(uow=self.uow, factors=self.factors, opener=self.opener)
+        self.answer_challenge = AnswerChallenge(uow=self.uow, factors=self.factors, devices=self.devices, opener=self.opener)
         self.refresh_session = RefreshSession(
             uow=self.uow,
             sessions=self.sessions,

@@ -184,7 +184,7 @@ async def test_second_authenticator_is_refused() -> None:
 async def test_new_factor_ends_other_sessions_and_makes_this_one_sure() -> None:
     desk = await a_desk()
     async with desk.units(desk.owner) as unit:
-        trusted = await desk.factors.trust_device(unit, desk.account.id, "an old phone")
+        trusted = await desk.devices.give(unit, desk.account.id, "an old phone")
     await desk.set_up()
     present, other = await desk.session(), await desk.session(desk.other_session)
     assert (present.assurance, present.ended_at) == (Assurance.AAL2, None)
@@ -192,7 +192,7 @@ async def test_new_factor_ends_other_sessions_and_makes_this_one_sure() -> None:
     assert other.end_reason is EndReason.CREDENTIAL_CHANGED
     async with desk.units(an_actor()) as unit:
         assert (await unit.accounts.get(desk.account.id)).rights_version == desk.account.rights_version + 1
-    assert await desk.factors.find_trusted_device(trusted.token, desk.account.id) is None
+    assert await desk.devices.find(trusted.token, desk.account.id) is None
 
 
 async def mails(desk: CareDesk) -> list[str]:
@@ -283,7 +283,7 @@ async def test_key_and_operator_have_no_factors() -> None:
 async def test_trusted_device_is_listed_and_revoked_by_its_owner_only() -> None:
     desk = await a_desk()
     async with desk.units(desk.owner) as unit:
-        trusted = await desk.factors.trust_device(unit, desk.account.id, "Firefox on Linux")
+        trusted = await desk.devices.give(unit, desk.account.id, "Firefox on Linux")
     stranger = the_owner_of(replace(desk.account, id=UserId(an_id())))
     assert list(await desk.list_devices(desk.owner, ListTrustedDevicesCommand())) == [trusted.device]
     assert list(await desk.list_devices(stranger, ListTrustedDevicesCommand())) == []
@@ -295,5 +295,5 @@ async def test_trusted_device_is_listed_and_revoked_by_its_owner_only() -> None:
         await desk.revoke_device(desk.owner, RevokeTrustedDeviceCommand(device_id=unknown))
     assert str(foreign.value).replace(str(trusted.device.id), "") == str(absent.value).replace(str(unknown), "")
     await desk.revoke_device(desk.owner, revoke)
-    assert await desk.factors.find_trusted_device(trusted.token, desk.account.id) is None
+    assert await desk.devices.find(trusted.token, desk.account.id) is None
     assert any(isinstance(event, DeviceTrustEnded) for event in desk.audited())

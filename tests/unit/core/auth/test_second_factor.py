@@ -223,12 +223,12 @@ def test_policy_names_the_roles_that_need_a_factor(role: Role) -> None:
 class TestTrustedDevices:
     async def _trust(self, desk: FactorDesk) -> str:
         async with desk.units(desk.owner) as unit:
-            return (await desk.factors.trust_device(unit, desk.account.id, "Firefox on Linux")).token
+            return (await desk.devices.give(unit, desk.account.id, "Firefox on Linux")).token
 
     async def test_device_is_known_by_its_token(self) -> None:
         desk = FactorDesk()
         token = await self._trust(desk)
-        device = await desk.factors.find_trusted_device(token, desk.account.id)
+        device = await desk.devices.find(token, desk.account.id)
         assert device is not None
         assert (device.label, device.user_id) == ("Firefox on Linux", desk.account.id)
         assert token not in repr(device)
@@ -236,19 +236,19 @@ class TestTrustedDevices:
     async def test_device_is_trusted_for_its_own_account_only(self) -> None:
         desk = FactorDesk()
         token = await self._trust(desk)
-        assert await desk.factors.find_trusted_device(token, an_account().id) is None
+        assert await desk.devices.find(token, an_account().id) is None
 
     @pytest.mark.parametrize("token", [None, "", "A" * 43, "x" * 10_000])
     async def test_unknown_token_is_no_device(self, token: str | None) -> None:
         desk = FactorDesk()
         await self._trust(desk)
-        assert await desk.factors.find_trusted_device(token, desk.account.id) is None
+        assert await desk.devices.find(token, desk.account.id) is None
 
     async def test_trust_ends_by_itself(self) -> None:
         desk = FactorDesk()
         token = await self._trust(desk)
         desk.clock.advance(TRUST_LIFETIME)
-        assert await desk.factors.find_trusted_device(token, desk.account.id) is None
+        assert await desk.devices.find(token, desk.account.id) is None
 
     @asvs("6.5.6")
     async def test_changed_credentials_end_trust_and_open_challenges(self) -> None:
@@ -257,6 +257,6 @@ class TestTrustedDevices:
         token, challenge = await self._trust(desk), await desk.ask()
         async with desk.units(the_owner_of(desk.account)) as unit:
             await forget_trust(unit, desk.account.id, at=desk.clock.now())
-        assert await desk.factors.find_trusted_device(token, desk.account.id) is None
+        assert await desk.devices.find(token, desk.account.id) is None
         with pytest.raises(ChallengeEnded):
             await desk.answer(challenge, desk.code())
