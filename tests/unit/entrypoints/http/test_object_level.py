@@ -64,9 +64,8 @@ def operations(world: World) -> list[Operation]:
 async def things_of(world: World, victim: UserAccount) -> dict[str, UUID]:
     """One row of every kind that has an id, belonging to the victim."""
     owner, now = the_owner_of(victim), world.clock.now()
-    session = (await signed_in(world, victim)) and next(
-        row.id for row in world.database.sessions.rows.values() if row.user_id == victim.id
-    )
+    await (await signed_in(world, victim)).aclose()
+    session = next(row.id for row in world.database.sessions.rows.values() if row.user_id == victim.id)
     device, passkey = a_trusted_device(victim.id), a_passkey(victim.id)
     identity, proof = an_identity(victim), a_proof(owner, expires_at=now + timedelta(hours=1))
     key = an_api_key(user=a_key_holder(id=victim.id, roles=victim.roles, plan=victim.plan), expires_at=now + timedelta(days=9))
@@ -115,7 +114,8 @@ async def answer(client: httpx.AsyncClient, operation: Operation, id_: UUID) -> 
 @pytest.mark.parametrize("who", IDENTITIES)
 async def test_what_belongs_to_somebody_else_answers_like_what_is_not_there(world: World, who: str) -> None:
     things = await things_of(world, await an_owner(world, "victim"))
-    tables = world.database.sessions, world.database.api_keys, world.database.user_accounts, world.database.proposals
+    database = world.database
+    tables: list[Any] = [database.sessions, database.api_keys, database.user_accounts, database.proposals]
     before = [dict(table.rows) for table in tables]
     asked = 0
     async with await client_of(world, who) as client:
