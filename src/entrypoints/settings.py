@@ -19,7 +19,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from entrypoints.oauth_section import OAuthSection, is_of_this_machine
-from entrypoints.phones import PhonesSection
+from entrypoints.phones_section import PhonesSection
 from entrypoints.sections import (
     DatabaseSection,
     FactorsSection,

@@ -6,7 +6,8 @@ from dependency_injector import providers
 
 from entrypoints.container.ports import Ports, lazily
 from entrypoints.container.staff import StaffUseCases
-from entrypoints.phones import PhonesSection, delivery_reports, messages_gateway, status_url, verify_gateway
+from entrypoints.phone_gateways import delivery_reports, messages_gateway, status_url, verify_gateway
+from entrypoints.phones_section import PhonesSection
 from tradingcore.auth.policies.phones import PhonePolicy
 from tradingcore.auth.ports.phones import NO_GATEWAY
 from tradingcore.auth.use_cases.manage_phones import ConfirmPhone, GetPhone, RemovePhone, StartPhoneProof

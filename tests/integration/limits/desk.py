@@ -20,7 +20,7 @@ from adapters.postgres.engine import transaction
 from adapters.postgres.roles import DatabaseRole
 from entrypoints.container import Container
 from entrypoints.http.server import ApiServer
-from entrypoints.phones import PhonesSection
+from entrypoints.phones_section import PhonesSection
 from entrypoints.platform import Platform, ProcessKind, running
 from entrypoints.sections import PasswordsSection
 from entrypoints.settings import load

@@ -9,7 +9,7 @@ import pytest
 from dependency_injector import providers
 from pydantic import SecretStr
 
-from entrypoints.phones import PhonesSection
+from entrypoints.phones_section import PhonesSection
 from tests.integration.twilio.stub import ACCOUNT, SERVICE, TOKEN, TwilioStub, report, signature
 from tests.unit.entrypoints.http.people import an_owner, signed_in
 from tests.unit.entrypoints.http.world import World

@@ -13,7 +13,8 @@ import pytest
 from dependency_injector import providers
 from pydantic import SecretStr
 
-from entrypoints.phones import STATUS_PATH, PhonesSection
+from entrypoints.phone_gateways import STATUS_PATH
+from entrypoints.phones_section import PhonesSection
 from tests.asvs import asvs
 from tests.integration.twilio.stub import ACCOUNT, TOKEN, report, signature
 from tests.unit.entrypoints.http.people import an_owner, signed_in

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from entrypoints.phones import PhonesSection, messages_gateway, verify_gateway
+from entrypoints.phone_gateways import messages_gateway, verify_gateway
+from entrypoints.phones_section import PhonesSection
 from entrypoints.settings import ConfigurationError, load
 from tests.asvs import asvs
 

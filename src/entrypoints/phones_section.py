@@ -1,18 +1,15 @@
-"""What can be configured about codes by SMS and WhatsApp, and the parts of the wiring that follow from it."""
+"""The section ``phones`` of the settings: codes by SMS and WhatsApp, where to and for how much."""
 
 from __future__ import annotations
 
-import secrets
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from entrypoints.sections import Section
 from tradingcore.auth.model.phone import SpendLimits
 from tradingcore.auth.policies.phones import PhonePolicy
-
-STATUS_PATH = "/api/v1/webhooks/twilio/status"
 
 
 class PhonesSection(Section):
@@ -63,45 +60,3 @@ class PhonesSection(Section):
             price=self.price,
             prices=self.prices,
         )
-
-
-def verify_gateway(section: PhonesSection) -> Any:
-    from adapters.twilio.verify import TwilioVerifyGateway
-
-    assert section.verify_service is not None, "the section is complete"
-    return TwilioVerifyGateway(_calls(section), service_sid=section.verify_service)
-
-
-def messages_gateway(section: PhonesSection, public_url: str) -> Any:
-    from adapters.twilio.messages import MessageSenders, TwilioMessagesGateway
-
-    assert section.sms_from is not None, "the section is complete"
-    senders = MessageSenders(
-        sms_from=section.sms_from,
-        whatsapp_from=section.whatsapp_from,
-        whatsapp_template=section.whatsapp_template,
-        status_url=status_url(public_url),
-    )
-    return TwilioMessagesGateway(_calls(section), senders)
-
-
-def _calls(section: PhonesSection) -> Any:
-    from adapters.twilio.calls import TwilioAccount, TwilioCalls
-
-    assert section.account_sid is not None, "the section is complete"
-    assert section.auth_token is not None, "the section is complete"
-    token = section.auth_token.get_secret_value()
-    return TwilioCalls(TwilioAccount(account_sid=section.account_sid, auth_token=token, api_url=section.api_url))
-
-
-def delivery_reports(section: PhonesSection) -> Any:
-    """Without an account nobody's signature holds."""
-    from adapters.twilio.reports import TwilioDeliveryReports
-
-    token = secrets.token_hex(32) if section.auth_token is None else section.auth_token.get_secret_value()
-    return TwilioDeliveryReports(account_sid=section.account_sid or "", auth_token=token)
-
-
-def status_url(public_url: str) -> str:
-    """Where the provider reports to, as it is known outside."""
-    return public_url + STATUS_PATH
