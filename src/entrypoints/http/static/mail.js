@@ -30,6 +30,15 @@ const TEXTS = {
     password: "Contraseña nueva",
     broken: "Este enlace no está completo. Ábrelo de nuevo desde el correo.",
     failed: "No ha funcionado. Comprueba tu conexión e inténtalo de nuevo.",
+    // By the code of what the API refused; it speaks English, and so does whatever is not listed here.
+    faults: new Map([
+      ["auth.code_refused", "Este enlace ya no sirve: se ha usado, ha caducado o hay otro más nuevo. Pide otro."],
+      ["length", "La contraseña debe tener al menos 12 caracteres (15 para el personal) y como mucho 256."],
+      ["common", "Esta contraseña es de las primeras que se prueban: elige otra."],
+      ["context", "Tu nombre, tu dirección y el nombre de este producto no cuentan: añade otros caracteres."],
+      ["too_many_attempts", "Demasiados intentos: espera antes del siguiente."],
+      ["too_many_requests", "Demasiadas peticiones: espera un momento."],
+    ]),
   },
 };
 
@@ -60,7 +69,7 @@ const send = async () => {
   });
   if (answer.ok) return null;
   const problem = await answer.json().catch(() => ({}));
-  return problem.detail ?? texts.failed;
+  return texts.faults?.get(problem.code) ?? texts.faults?.get(problem.errors?.[0]?.code) ?? problem.detail ?? texts.failed;
 };
 
 if (page === undefined || !token) {

@@ -37,6 +37,17 @@ const TEXTS = {
     again: "Empezar de nuevo",
     failed: "No ha funcionado. Comprueba tu conexión e inténtalo de nuevo.",
     unknown: "No hay ninguna entrada en curso en este navegador. Empieza de nuevo.",
+    // By the code of what the API refused; it speaks English, and so does whatever is not listed here.
+    faults: new Map([
+      ["auth.identity_refused", "El proveedor no ha demostrado quién eres: empieza de nuevo."],
+      ["auth.provider_flow_unknown", "No hay ninguna entrada en curso en este navegador. Empieza de nuevo."],
+      ["auth.identity_taken", "Esta cuenta del proveedor está vinculada a otra cuenta: entra en ella, o desvincúlala allí."],
+      ["auth.account_disabled", "Esta cuenta está suspendida o cerrada: escribe a nuestro equipo de ayuda."],
+      ["auth.factor_refused", "El código no es correcto o ya se ha usado."],
+      ["auth.challenge_ended", "Ha pasado demasiado tiempo o se ha intentado demasiadas veces: empieza de nuevo."],
+      ["too_many_attempts", "Demasiados intentos: espera antes del siguiente."],
+      ["too_many_requests", "Demasiadas peticiones: espera un momento."],
+    ]),
   },
 };
 
@@ -72,7 +83,7 @@ const call = async (method, path, body, bearer) => {
     credentials: "same-origin",
   });
   const found = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(found.detail ?? texts.failed);
+  if (!answer.ok) throw new Error(texts.faults?.get(found.code) ?? found.detail ?? texts.failed);
   return found;
 };
 

@@ -135,3 +135,8 @@ async def test_mailbox_does_not_exist_unless_it_was_asked_for(apps: Apps) -> Non
     async with apps.client() as client:
         for path in ("", "/messages", "/00000000-0000-7000-8000-000000000001"):
             assert (await client.get(f"/dev/mailbox{path}")).status_code == 404
+
+
+def test_spanish_pages_say_in_spanish_what_is_refused() -> None:
+    refusals = {"auth.code_refused", "length", "common", "context", "too_many_attempts", "too_many_requests"}
+    assert refusals == set(re.findall(r'^ {6}\["([\w.]+)", ".+"\],$', SCRIPT, flags=re.MULTILINE))
