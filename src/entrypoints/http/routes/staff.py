@@ -138,7 +138,7 @@ async def reset_factors_handler(
     description="Granting a role of staff takes two people: the answer names the proposal, and another superadmin decides on it.",
     status_code=HTTPStatus.OK,
     dependencies={"content": FromBody(RoleRequest)},
-    opt=described(raises=_STEPPED_UP),
+    opt=described(raises=(*_STEPPED_UP, AccountDisabled)),
 )
 async def change_roles_handler(
     user_id: FromPath[UUID],
@@ -168,7 +168,7 @@ def _rights(account: UserAccount, proposal: Proposal | None = None) -> RightsBod
     operation_id="setPlan",
     summary="Put an account on a plan",
     dependencies={"content": FromBody(PlanRequest)},
-    opt=described(raises=_STEPPED_UP),
+    opt=described(raises=(*_STEPPED_UP, AccountDisabled)),
 )
 async def set_plan_handler(
     user_id: FromPath[UUID],
@@ -191,7 +191,17 @@ async def list_proposals_handler(actor: NamedDependency[Actor], list_proposals: 
     description="Approving does it at once. Rejecting an own proposal takes it back.",
     status_code=HTTPStatus.OK,
     dependencies={"content": FromBody(ProposalDecision)},
-    opt=described(raises=(ProposalNotFound, SecondPersonNeeded, ProposalDecided, AccountNotFound, StepUpRequired, StaleVersion)),
+    opt=described(
+        raises=(
+            ProposalNotFound,
+            SecondPersonNeeded,
+            ProposalDecided,
+            AccountNotFound,
+            AccountDisabled,
+            StepUpRequired,
+            StaleVersion,
+        )
+    ),
 )
 async def decide_proposal_handler(
     proposal_id: FromPath[UUID],

@@ -193,7 +193,9 @@ class UserAccount(Aggregate):
         return replace(self, profile=profile)
 
     def with_rights(self, *, roles: frozenset[Role], plan: Plan, by: str, at: datetime) -> UserAccount:
-        """Raises `InvalidInput` for no role at all: freeze an account instead."""
+        """Raises `InvalidInput` for no role at all: freeze an account instead; `AccountDisabled` for a closed account."""
+        if self.status is AccountStatus.CLOSED:
+            raise AccountDisabled("this account is closed")
         if not roles:
             raise InvalidInput("an account has at least one role; freeze it if its owner shall do nothing")
         if (roles, plan) == (self.roles, self.plan):

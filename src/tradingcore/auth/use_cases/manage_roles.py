@@ -29,7 +29,7 @@ class GrantRoleCommand:
 class GrantRole(UseCase[GrantRoleCommand, UserAccount | Proposal]):
     """Give a role, or, for a role of staff, propose it to another superadmin and return the proposal.
 
-    Raises `AccountNotFound`, `PermissionDenied`, and `InvalidInput` for a proposal without a reason.
+    Raises `AccountNotFound`, `AccountDisabled` for a closed one, `PermissionDenied`, and `InvalidInput` for a proposal without a reason.
     """
 
     permission: ClassVar[Permission] = Permission.ROLES_MANAGE
@@ -71,7 +71,7 @@ class RevokeRoleCommand:
 class RevokeRole(UseCase[RevokeRoleCommand, UserAccount]):
     """Take a role away; one person may, because it only makes things safer.
 
-    Raises `AccountNotFound`, `PermissionDenied`, and `InvalidInput` for the last role.
+    Raises `AccountNotFound`, `AccountDisabled` for a closed one, `PermissionDenied`, and `InvalidInput` for the last role.
     """
 
     permission: ClassVar[Permission] = Permission.ROLES_MANAGE

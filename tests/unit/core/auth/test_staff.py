@@ -148,6 +148,9 @@ async def test_unknown_and_closed_accounts_are_told_apart_for_staff_only() -> No
         await unit.accounts.save(closed)
     with pytest.raises(AccountDisabled):
         await office.suspend(admin, SuspendUserCommand(user_id=closed.id))
+    with pytest.raises(AccountDisabled):
+        await office.grant(await office.at_desk(Role.SUPERADMIN), GrantRoleCommand(user_id=closed.id, role=Role.INVESTOR))
+    assert office.stored(closed).roles == {Role.TRADER}
     with pytest.raises(PermissionDenied):
         await office.search(await office.at_desk(Role.TRADER), SearchUsersCommand())
 
