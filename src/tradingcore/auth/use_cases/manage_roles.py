@@ -29,7 +29,8 @@ class GrantRoleCommand:
 class GrantRole(UseCase[GrantRoleCommand, UserAccount | Proposal]):
     """Give a role, or, for a role of staff, propose it to another superadmin and return the proposal.
 
-    Raises `AccountNotFound`, `AccountDisabled` for a closed one, `PermissionDenied`, and `InvalidInput` for a proposal without a reason.
+    Raises `AccountNotFound`, `AccountDisabled` for a closed one, `PermissionDenied`, and `InvalidInput` for a proposal
+    without a reason.
     """
 
     permission: ClassVar[Permission] = Permission.ROLES_MANAGE
