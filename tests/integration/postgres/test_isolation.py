@@ -92,8 +92,8 @@ async def mutations_of(database: TestDatabase) -> list[Mutation]:
 
 
 async def test_weakened_policy_is_noticed(generous: TestDatabase) -> None:
-    """The small dose of G3: one of every sixteen mutations."""
-    planted = (await mutations_of(generous))[::16]
+    """The small dose of G3: one of every 24 mutations."""
+    planted = (await mutations_of(generous))[::24]
     assert len(planted) >= 8
     assert await unnoticed(generous, planted) == []
 
