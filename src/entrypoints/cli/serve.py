@@ -12,8 +12,6 @@ import rich_click as click
 
 from entrypoints.cli.console import Session, command_body, server_body
 from entrypoints.cli.exits import CommandFailed, Exit
-from tradingcore.auth.use_cases.manage_api_keys import CreateApiKeyCommand
-from tradingcore.kernel.authz import Actor, Role
 
 if TYPE_CHECKING:
     from entrypoints.container import Container
@@ -107,6 +105,9 @@ def _worker(platform: Platform) -> Worker:
 
 
 async def _key_for_development(container: Container) -> str:
+    from tradingcore.auth.use_cases.manage_api_keys import CreateApiKeyCommand
+    from tradingcore.kernel.authz import Actor, Role
+
     actor = Actor.operator(container.ids().new_trace_id())
     command = CreateApiKeyCommand(name="development", role=Role.TRADER, lifetime=timedelta(days=1))
     token: str = (await container.create_api_key()(actor, command)).token
