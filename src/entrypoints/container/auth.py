@@ -87,7 +87,7 @@ class AuthUseCases(Ports):
         mailer=mailer,
     )
     verify_address = providers.Factory(
-        VerifyAddress, observer=Ports.observer, uow=Ports.auth_uow, lookup=Ports.account_lookup, clock=Ports.clock
+        VerifyAddress, observer=Ports.observer, uow=Ports.auth_uow, lookup=Ports.account_lookup, mailer=mailer, clock=Ports.clock
     )
     request_password_reset = providers.Factory(
         RequestPasswordReset,

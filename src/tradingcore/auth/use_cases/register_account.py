@@ -9,6 +9,7 @@ from tradingcore.auth.model.account import Profile, UserAccount
 from tradingcore.auth.model.email_address import EmailAddress
 from tradingcore.auth.model.one_time_token import TokenPurpose
 from tradingcore.auth.model.password import PasswordHash, context_words
+from tradingcore.auth.model.session import EndReason
 from tradingcore.auth.policies.limits import AttemptPolicy
 from tradingcore.auth.policies.profiles import check_profile
 from tradingcore.auth.ports.accounts import AccountLookup, AccountUnitOfWork
@@ -84,7 +85,9 @@ class OpenAccountCommand:
 class OpenAccount(UseCase[OpenAccountCommand, UserId | None]):
     """Make the account that was asked for and mail a proof of its address; an address that is proven already gets a notice.
 
-    Many may claim an address: whoever reads its mail proves it, and the others lose. Returns the new account's id, if there is one.
+    Many may claim an address: whoever reads its mail proves it, and the others lose. Whose proof that reader opens, nobody can
+    tell: so of an address that is claimed twice no account keeps a password that a stranger may have chosen, and whoever proves
+    one of them chooses a new one. Returns the new account's id, if there is one.
     """
 
     permission: ClassVar[Permission] = Permission.SYSTEM
@@ -111,15 +114,18 @@ class OpenAccount(UseCase[OpenAccountCommand, UserId | None]):
                 if may_mail:
                     self.mailer.request(unit, "already_registered", to=holder.email, locale=holder.profile.locale)
                 return None
-            account = await unit.accounts.save(
-                UserAccount.register(
-                    id=UserId(self.ids.new_id()),
-                    email=email,
-                    password=asked.password,
-                    profile=Profile(display_name=asked.display_name, locale=asked.locale, time_zone=asked.time_zone),
-                    at=self.clock.now(),
-                )
+            now = self.clock.now()
+            if holder is not None and holder.password is not None:
+                claimed = await unit.accounts.save(holder.without_password(at=now))
+                await unit.sessions.end_all(claimed.id, EndReason.CREDENTIAL_CHANGED, at=now)
+            account = UserAccount.register(
+                id=UserId(self.ids.new_id()),
+                email=email,
+                password=asked.password,
+                profile=Profile(display_name=asked.display_name, locale=asked.locale, time_zone=asked.time_zone),
+                at=now,
             )
+            account = await unit.accounts.save(account if holder is None else account.without_password(at=now))
             if may_mail:
                 await self.mailer.request_with_token(
                     unit,

@@ -86,11 +86,15 @@ class VerifyAddressCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyAddress(UseCase[VerifyAddressCommand, None]):
-    """Use up a mailed proof. Raises `CodeRefused`, also when another account has proven the address first."""
+    """Use up a mailed proof. Raises `CodeRefused`, also when another account has proven the address first.
+
+    An account without a password, because its address was claimed twice, is mailed the means to choose one.
+    """
 
     permission: ClassVar[Permission] = Permission.PUBLIC
     uow: UnitOfWorkFactory[AccountUnitOfWork]
     lookup: AccountLookup
+    mailer: Mailer
     clock: Clock
 
     async def handle(self, actor: Actor, command: VerifyAddressCommand) -> None:
@@ -102,6 +106,15 @@ class VerifyAddress(UseCase[VerifyAddressCommand, None]):
                 account = await unit.accounts.get(owner)
                 if token is None or account.email is None or token.bound_to != account.email.text:
                     raise code_refused()
-                await unit.accounts.save(account.verified(at=now))
+                proven = await unit.accounts.save(account.verified(at=now))
+                if proven.password is None and proven.password_changed_at is not None:
+                    await self.mailer.request_with_token(
+                        unit,
+                        "reset_password",
+                        account=proven,
+                        purpose=TokenPurpose.RESET_PASSWORD,
+                        to=account.email,
+                        bound_to=account.email.text,
+                    )
         except Conflict:
             raise code_refused() from None

@@ -99,7 +99,7 @@ class AccountsWorld:
         self.ask_verification = RequestAddressVerification(**asking)
         self.ask_reset = RequestPasswordReset(**asking, **counted)
         self.ask_change = RequestAddressChange(**asking)
-        self.verify = VerifyAddress(**redeeming)
+        self.verify = VerifyAddress(**redeeming, mailer=self.mailer)
         self.reset = ResetPassword(**redeeming, **counted, passwords=self.passwords, mailer=self.mailer)
         self.change_password = ChangePassword(
             uow=self.uow, clock=self.clock, **counted, passwords=self.passwords, mailer=self.mailer

@@ -13,6 +13,7 @@ from tradingcore.auth.errors import CodeRefused, PasswordRefused
 from tradingcore.auth.events import RegistrationRequested
 from tradingcore.auth.model.account import AccountStatus
 from tradingcore.auth.model.opaque_token import opaque_token, opaque_token_hash
+from tradingcore.auth.use_cases.reset_password import ResetPasswordCommand
 from tradingcore.auth.use_cases.verify_address import RequestAddressVerificationCommand, VerifyAddressCommand
 from tradingcore.kernel.authz import Plan, Role
 from tradingcore.kernel.errors import AlreadyHandled, InvalidInput
@@ -90,17 +91,26 @@ async def test_what_is_stored_when_somebody_registers_does_not_depend_on_the_add
     assert "known" not in known.sealed
 
 
-async def test_of_accounts_that_claim_an_address_the_one_that_proves_it_wins(world: AccountsWorld) -> None:
+@asvs("6.8.1")
+@pytest.mark.parametrize("opened", ["the owner's", "the attacker's"])
+async def test_of_an_address_that_was_claimed_twice_nobody_keeps_a_password(world: AccountsWorld, opened: str) -> None:
+    """Whose proof the reader of the mailbox opens, nobody can tell: a stranger must not have chosen the password behind it."""
     attacker_mail = await world.registered("victim", password="known to the attacker")
     world.clock.advance(timedelta(minutes=1))
     owner_mail = await world.registered("victim")
-    await world.verify(world.nobody(), VerifyAddressCommand(token=owner_mail.values["token"]))
+    used, other = (owner_mail, attacker_mail) if opened == "the owner's" else (attacker_mail, owner_mail)
+    await world.verify(world.nobody(), VerifyAddressCommand(token=used.values["token"]))
     with pytest.raises(CodeRefused):
-        await world.verify(world.nobody(), VerifyAddressCommand(token=attacker_mail.values["token"]))
+        await world.verify(world.nobody(), VerifyAddressCommand(token=other.values["token"]))
     winner = world.account_of("victim")
-    assert winner.password is not None
-    assert (await world.hasher.verify(PASSWORD, winner.password)).is_right
     assert [one.status for one in world.accounts if one.id != winner.id] == [AccountStatus.UNVERIFIED]
+    assert [one.password for one in world.accounts] == [None, None]
+    (choose,) = await world.settle()
+    assert (choose.template, choose.to) == ("reset_password", "victim@example.org")
+    await world.reset(world.nobody(), ResetPasswordCommand(token=choose.values["token"], password=PASSWORD))
+    reset = world.account_of("victim").password
+    assert reset is not None
+    assert (await world.hasher.verify(PASSWORD, reset)).is_right
 
 
 async def test_proof_can_be_asked_for_again_and_the_older_one_is_void(world: AccountsWorld) -> None:
