@@ -40,9 +40,12 @@ def keys() -> None:
     multiple=True,
     help="Narrow the key; may be given several times.",
 )
+@click.option("--network", "networks", multiple=True, help="An address or CIDR block that it works from; default: anywhere.")
 @click.option("--days", type=click.IntRange(1, 365), default=DEFAULT_LIFETIME.days, show_default=True, help="How long it is valid.")
 @command_body
-async def create(session: Session, role: str, plan: str, name: str, scopes: tuple[str, ...], days: int) -> None:
+async def create(
+    session: Session, role: str, plan: str, name: str, scopes: tuple[str, ...], networks: tuple[str, ...], days: int
+) -> None:
     """Make a service user and its key. The key is shown once."""
     from entrypoints.cli.operator import operator
 
@@ -60,6 +63,7 @@ async def create(session: Session, role: str, plan: str, name: str, scopes: tupl
                 plan=Plan(plan),
                 scopes=frozenset(Permission(scope) for scope in scopes) or None,
                 lifetime=timedelta(days=days),
+                networks=networks,
             ),
         )
     if session.is_json:
