@@ -17,6 +17,7 @@ from tests.asvs import asvs
 from tests.unit.entrypoints.http.people import an_owner, signed_in
 from tests.unit.entrypoints.http.test_access import check_against_document
 from tests.unit.entrypoints.http.world import World
+from tradingcore.testing.builders import an_actor
 
 OPEN = [
     "/api/v1/auth/register",
@@ -78,8 +79,14 @@ class Callers:
         return self._runner.run(self._post(path, content, {"content-type": "application/json", **headers}))
 
     async def _post(self, path: str, content: bytes, headers: dict[str, str]) -> httpx.Response:
-        async with await signed_in(self.world, self._account) if path in OWN else self.world.client() as client:
+        async with await self._owner() if path in OWN else self.world.client() as client:
             return await client.post(path, content=content, headers=headers)
+
+    async def _owner(self) -> httpx.AsyncClient:
+        # As the account is now: an earlier body may have changed its password.
+        async with self.world.container.auth_uow()(an_actor()) as unit:
+            account = await unit.accounts.get(self._account.id)
+        return await signed_in(self.world, account)
 
     def close(self) -> None:
         self._runner.close()
