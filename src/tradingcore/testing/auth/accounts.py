@@ -89,8 +89,7 @@ class AccountUnitOfWorkContract(UnitOfWorkContract[AccountUnitOfWork]):
         ids=["full", "bare", "unverified", "frozen", "closed"],
     )
     async def test_account_round_trip(self, units: Units, units_of_users: Units, account: UserAccount) -> None:
-        async with units_of_users(the_owner_of(account)) as unit:
-            saved = await unit.accounts.save(account)
+        saved = await stored(units, account)
         assert saved == replace(account, version=1)
         for reader in (the_owner_of(account), the_manager()):
             async with units_of_users(reader) as unit:
@@ -98,10 +97,10 @@ class AccountUnitOfWorkContract(UnitOfWorkContract[AccountUnitOfWork]):
         async with units(an_actor()) as unit:
             assert await unit.accounts.get(account.id) == saved
 
-    async def test_every_field_can_change(self, units: Units, units_of_users: Units) -> None:
+    async def test_every_field_can_change(self, units: Units) -> None:
         saved = await stored(units, an_account(profile=Profile()))
         other = an_unverified_account(id=saved.id, version=saved.version, rights_version=2, roles=frozenset({Role.STUDENT}))
-        async with units_of_users(the_owner_of(saved)) as unit:
+        async with units(an_actor()) as unit:
             await unit.accounts.save(other)
         async with units(an_actor()) as unit:
             assert await unit.accounts.get(saved.id) == replace(other, version=2)
