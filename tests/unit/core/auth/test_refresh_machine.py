@@ -179,8 +179,15 @@ class RefreshMachine(RuleBasedStateMachine):
         assert not self.ended & set(live), "what has ended has no live token"
 
 
-def play(examples: int, *, phases: Sequence[Phase] = tuple(Phase)) -> None:
-    chosen = settings(max_examples=examples, stateful_step_count=20, deadline=None, database=None, phases=phases)
+def play(examples: int, *, phases: Sequence[Phase] = tuple(Phase), is_repeatable: bool = False) -> None:
+    chosen = settings(
+        max_examples=examples,
+        stateful_step_count=20,
+        deadline=None,
+        database=None,
+        phases=phases,
+        derandomize=is_repeatable,
+    )
     run_state_machine_as_test(RefreshMachine, settings=chosen)
 
 
@@ -235,4 +242,4 @@ def keep_tokens_of_ended_sessions(patch: pytest.MonkeyPatch) -> None:
 def test_the_machine_finds_a_broken_rule(break_it: Break, monkeypatch: pytest.MonkeyPatch) -> None:
     break_it(monkeypatch)
     with pytest.raises((AssertionError, Conflict)):
-        play(300, phases=(Phase.generate,))
+        play(300, phases=(Phase.generate,), is_repeatable=True)
