@@ -11,7 +11,7 @@ from adapters.postgres.connect import connected
 from adapters.postgres.roles import DatabaseRole
 from adapters.postgres.stream_log import PostgresStreamLog
 from tests.integration.postgres.server import TestDatabase
-from tradingcore.kernel.errors import PermissionDenied, Unavailable
+from tradingcore.kernel.errors import PermissionDenied, Unavailable, WriteWhileReading
 from tradingcore.notifications.ports import StreamLog
 from tradingcore.testing.notifications import BITCOIN, StreamLogContract, a_message, offsets, take
 
@@ -65,6 +65,7 @@ async def test_pooled_connections_that_died_are_replaced(database: TestDatabase,
     await log.publish([a_message(1)])
     async with connected(database.administrator) as connection:
         await connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'tc_worker'")
+    await asyncio.sleep(0.2)  # the end of a connection takes its way to whoever holds it
     (position,) = await log.publish([a_message(2)])
     assert position.offset == 2
 
@@ -88,10 +89,9 @@ async def test_the_api_reads_and_follows_and_cannot_write(log: PostgresStreamLog
         (position,) = await log.publish([a_message(1)])
         assert offsets(await take(entries, 1)) == [1]
     assert await reader.head(BITCOIN) == position
-    with pytest.raises(PermissionDenied):
-        await reader.publish([a_message(2)])
-    with pytest.raises(PermissionDenied):
-        await reader.trim()
+    for write in (reader.publish([a_message(2)]), reader.trim()):
+        with pytest.raises((PermissionDenied, WriteWhileReading)):
+            await write
 
 
 async def test_a_cancelled_publisher_leaves_no_gap(log: PostgresStreamLog) -> None:
