@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from tradingcore.auth.events import FactorsReset, PersonalDataRead
 from tradingcore.auth.model.account import UserAccount
@@ -12,10 +12,9 @@ from tradingcore.auth.model.challenge import FactorKind
 from tradingcore.auth.model.one_time_token import TokenPurpose
 from tradingcore.auth.model.session import EndReason, Session
 from tradingcore.auth.policies.staffing import refuse_unmanageable
-from tradingcore.auth.ports.accounts import AccountUnitOfWork
-from tradingcore.auth.ports.factors import FactorUnitOfWork
 from tradingcore.auth.queries import UserDirectory, UserFilter
 from tradingcore.auth.use_cases.mailing import Mailer
+from tradingcore.auth.use_cases.new_passwords import CredentialUnitOfWork
 from tradingcore.auth.use_cases.second_factor import SecondFactors, forget_trust, remove_factors
 from tradingcore.kernel.authz import Actor, Assurance, Permission, StepUp, UserId
 from tradingcore.kernel.page import Page, PageRequest
@@ -23,10 +22,6 @@ from tradingcore.kernel.ports import Clock, UnitOfWorkFactory
 from tradingcore.kernel.use_case import UseCase
 
 RECENT_AND_SURE = StepUp(assurance=Assurance.AAL2)
-
-
-class ManagedUnitOfWork(AccountUnitOfWork, FactorUnitOfWork, Protocol):
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +58,7 @@ class GetUser(UseCase[GetUserCommand, UserDetails]):
     """Return one account with its live sessions and kinds of factors. Raises `AccountNotFound`."""
 
     permission: ClassVar[Permission] = Permission.USERS_MANAGE
-    uow: UnitOfWorkFactory[ManagedUnitOfWork]
+    uow: UnitOfWorkFactory[CredentialUnitOfWork]
     factors: SecondFactors
     clock: Clock
 
@@ -94,7 +89,7 @@ class SuspendUser(UseCase[SuspendUserCommand, UserAccount]):
 
     permission: ClassVar[Permission] = Permission.USERS_MANAGE
     step_up: ClassVar[StepUp | None] = RECENT_AND_SURE
-    uow: UnitOfWorkFactory[ManagedUnitOfWork]
+    uow: UnitOfWorkFactory[CredentialUnitOfWork]
     mailer: Mailer
     clock: Clock
 
@@ -125,7 +120,7 @@ class ReinstateUser(UseCase[ReinstateUserCommand, UserAccount]):
 
     permission: ClassVar[Permission] = Permission.USERS_MANAGE
     step_up: ClassVar[StepUp | None] = RECENT_AND_SURE
-    uow: UnitOfWorkFactory[ManagedUnitOfWork]
+    uow: UnitOfWorkFactory[CredentialUnitOfWork]
     clock: Clock
 
     async def handle(self, actor: Actor, command: ReinstateUserCommand) -> UserAccount:
@@ -146,7 +141,7 @@ class EndUserSessions(UseCase[EndUserSessionsCommand, int]):
     """End every session of an account and return how many those were. Raises `AccountNotFound` and `PermissionDenied`."""
 
     permission: ClassVar[Permission] = Permission.USERS_MANAGE
-    uow: UnitOfWorkFactory[ManagedUnitOfWork]
+    uow: UnitOfWorkFactory[CredentialUnitOfWork]
     clock: Clock
 
     async def handle(self, actor: Actor, command: EndUserSessionsCommand) -> int:
@@ -174,7 +169,7 @@ class ResetUserFactors(UseCase[ResetUserFactorsCommand, None]):
 
     permission: ClassVar[Permission] = Permission.USERS_MANAGE
     step_up: ClassVar[StepUp | None] = RECENT_AND_SURE
-    uow: UnitOfWorkFactory[ManagedUnitOfWork]
+    uow: UnitOfWorkFactory[CredentialUnitOfWork]
     mailer: Mailer
     clock: Clock
 
