@@ -7,7 +7,8 @@ from tradingcore.auth.errors import PasswordWrong
 from tradingcore.auth.ids import SessionId
 from tradingcore.auth.policies.limits import AttemptPolicy
 from tradingcore.auth.use_cases.mailing import Mailer
-from tradingcore.auth.use_cases.new_passwords import CredentialUnitOfWork, NewPasswords, end_trust
+from tradingcore.auth.use_cases.new_passwords import NewPasswords, end_trust
+from tradingcore.auth.use_cases.second_factor import CredentialUnitOfWork
 from tradingcore.kernel.authz import Actor, Permission, StepUp, UserId
 from tradingcore.kernel.errors import FieldError, PermissionDenied, StaleVersion
 from tradingcore.kernel.ports import AttemptLimiter, Clock, UnitOfWorkFactory

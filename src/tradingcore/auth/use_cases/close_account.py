@@ -12,8 +12,7 @@ from tradingcore.auth.ports.erasure import PersonalRecords
 from tradingcore.auth.ports.identities import IdentityRepository
 from tradingcore.auth.ports.keys import ApiKeyRepository
 from tradingcore.auth.use_cases.mailing import Mailer
-from tradingcore.auth.use_cases.new_passwords import CredentialUnitOfWork
-from tradingcore.auth.use_cases.second_factor import remove_factors
+from tradingcore.auth.use_cases.second_factor import CredentialUnitOfWork, remove_factors
 from tradingcore.kernel.authz import Actor, Permission, StepUp, UserId
 from tradingcore.kernel.errors import PermissionDenied
 from tradingcore.kernel.ports import Clock, UnitOfWorkFactory

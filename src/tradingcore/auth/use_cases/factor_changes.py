@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 from tradingcore.auth.events import FactorAdded, FactorRemoved
 from tradingcore.auth.ids import SessionId
 from tradingcore.auth.model.account import UserAccount
 from tradingcore.auth.model.challenge import FactorKind
 from tradingcore.auth.model.session import EndReason
-from tradingcore.auth.ports.accounts import AccountUnitOfWork
-from tradingcore.auth.ports.factors import FactorUnitOfWork
 from tradingcore.auth.use_cases.mailing import Mailer
-from tradingcore.auth.use_cases.second_factor import SecondFactors, forget_trust
+from tradingcore.auth.use_cases.second_factor import CredentialUnitOfWork, SecondFactors, forget_trust
 from tradingcore.auth.use_cases.session_opening import require_proven
 from tradingcore.kernel.authz import Actor, Assurance, Permission, StepUp, UserId, authorize
 from tradingcore.kernel.errors import Unauthenticated
 
 SURE: StepUp = StepUp(assurance=Assurance.AAL2)
 """Asked of whoever changes the factors of an account that has one: a stolen password must not be enough to take it away."""
-
-
-class FactorChangeUnitOfWork(AccountUnitOfWork, FactorUnitOfWork, Protocol):
-    __slots__ = ()
 
 
 def owner_of(actor: Actor) -> UserId:
@@ -41,7 +34,7 @@ class FactorChanges:
     factors: SecondFactors
     mailer: Mailer
 
-    async def demand(self, actor: Actor, unit: FactorChangeUnitOfWork) -> None:
+    async def demand(self, actor: Actor, unit: CredentialUnitOfWork) -> None:
         """Raise `StepUpRequired` unless a recent second factor was shown, where the account has one.
 
         Raises `PermissionDenied` while the address of the account is not proven.
@@ -50,7 +43,7 @@ class FactorChanges:
         if await self.factors.kinds(unit, owner_of(actor)):
             authorize(actor, Permission.ACCOUNT_OWN, SURE)
 
-    async def added(self, actor: Actor, unit: FactorChangeUnitOfWork, kind: FactorKind) -> None:
+    async def added(self, actor: Actor, unit: CredentialUnitOfWork, kind: FactorKind) -> None:
         """The device in hand has just shown the new factor, which makes its session as sure as one can be."""
         event = FactorAdded(occurred_at=self.now(), user_id=owner_of(actor), kind=kind)
         unit.announce(event)
@@ -59,7 +52,7 @@ class FactorChanges:
             session = await unit.sessions.get(SessionId(actor.session_id))
             await unit.sessions.save(session.renewed(methods=(kind.method,), assurance=Assurance.AAL2, at=event.occurred_at))
 
-    async def removed(self, actor: Actor, unit: FactorChangeUnitOfWork, kind: FactorKind) -> None:
+    async def removed(self, actor: Actor, unit: CredentialUnitOfWork, kind: FactorKind) -> None:
         """Without any factor left nothing rests on two of them: not backup codes, and not the present session."""
         user_id = owner_of(actor)
         unit.announce(FactorRemoved(occurred_at=self.now(), user_id=user_id, kind=kind))
@@ -70,7 +63,7 @@ class FactorChanges:
                 session = await unit.sessions.get(SessionId(actor.session_id))
                 await unit.sessions.save(replace(session, assurance=Assurance.AAL1))
 
-    async def _settle(self, actor: Actor, unit: FactorChangeUnitOfWork, kind: FactorKind, *, template: str) -> None:
+    async def _settle(self, actor: Actor, unit: CredentialUnitOfWork, kind: FactorKind, *, template: str) -> None:
         now, user_id = self.now(), owner_of(actor)
         but = None if actor.session_id is None else SessionId(actor.session_id)
         account = await unit.accounts.save((await unit.accounts.get(user_id)).with_new_rights())
@@ -78,7 +71,7 @@ class FactorChanges:
         await forget_trust(unit, user_id, at=now)
         self.tell(unit, account, template, factor=kind.value)
 
-    def tell(self, unit: FactorChangeUnitOfWork, account: UserAccount, template: str, *, factor: str) -> None:
+    def tell(self, unit: CredentialUnitOfWork, account: UserAccount, template: str, *, factor: str) -> None:
         """Write to the owner, who may not be the one who did it."""
         values = {"factor": factor, "at": self.now().isoformat()}
         self.mailer.request(unit, template, to=account.email, locale=account.profile.locale, values=values)

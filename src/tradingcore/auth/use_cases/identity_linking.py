@@ -16,13 +16,13 @@ from tradingcore.auth.ports.identities import IdentityUnitOfWork
 from tradingcore.auth.ports.keys import AuthUnitOfWork
 from tradingcore.auth.use_cases.mailing import Mailer
 from tradingcore.auth.use_cases.new_passwords import end_trust
-from tradingcore.auth.use_cases.second_factor import remove_factors
-from tradingcore.auth.use_cases.session_opening import SignInUnitOfWork, notify_owner
+from tradingcore.auth.use_cases.second_factor import CredentialUnitOfWork, remove_factors
+from tradingcore.auth.use_cases.session_opening import notify_owner
 from tradingcore.kernel.errors import StaleVersion
 from tradingcore.kernel.ports import Clock, IdGenerator
 
 
-class LinkingUnitOfWork(SignInUnitOfWork, AuthUnitOfWork, IdentityUnitOfWork, Protocol):
+class LinkingUnitOfWork(CredentialUnitOfWork, AuthUnitOfWork, IdentityUnitOfWork, Protocol):
     __slots__ = ()
 
 

@@ -11,8 +11,9 @@ from tradingcore.auth.ids import PasskeyId
 from tradingcore.auth.model.challenge import FactorKind
 from tradingcore.auth.model.passkey import MOST_PASSKEYS, Passkey, passkey_challenge, passkey_label
 from tradingcore.auth.ports.factors import FactorUnitOfWork
-from tradingcore.auth.use_cases.factor_changes import SURE, FactorChanges, FactorChangeUnitOfWork, owner_of
+from tradingcore.auth.use_cases.factor_changes import SURE, FactorChanges, owner_of
 from tradingcore.auth.use_cases.passkey_tokens import PasskeyTokens
+from tradingcore.auth.use_cases.second_factor import CredentialUnitOfWork
 from tradingcore.kernel.authz import Actor, Permission, StepUp
 from tradingcore.kernel.errors import RuleViolation
 from tradingcore.kernel.ports import IdGenerator, UnitOfWorkFactory
@@ -38,7 +39,7 @@ class StartPasskey(UseCase[StartPasskeyCommand, StartedPasskeyCeremony]):
 
     permission: ClassVar[Permission] = Permission.ACCOUNT_OWN
     step_up: ClassVar[StepUp | None] = StepUp()
-    uow: UnitOfWorkFactory[FactorChangeUnitOfWork]
+    uow: UnitOfWorkFactory[CredentialUnitOfWork]
     changes: FactorChanges
     tokens: PasskeyTokens
 
@@ -84,7 +85,7 @@ class CreatePasskey(UseCase[CreatePasskeyCommand, CreatedPasskey]):
 
     permission: ClassVar[Permission] = Permission.ACCOUNT_OWN
     step_up: ClassVar[StepUp | None] = StepUp()
-    uow: UnitOfWorkFactory[FactorChangeUnitOfWork]
+    uow: UnitOfWorkFactory[CredentialUnitOfWork]
     changes: FactorChanges
     tokens: PasskeyTokens
     ids: IdGenerator
@@ -150,7 +151,7 @@ class RemovePasskey(UseCase[RemovePasskeyCommand, None]):
 
     permission: ClassVar[Permission] = Permission.ACCOUNT_OWN
     step_up: ClassVar[StepUp | None] = SURE
-    uow: UnitOfWorkFactory[FactorChangeUnitOfWork]
+    uow: UnitOfWorkFactory[CredentialUnitOfWork]
     changes: FactorChanges
 
     async def handle(self, actor: Actor, command: RemovePasskeyCommand) -> None:

@@ -12,7 +12,8 @@ from tradingcore.auth.events import FactorDenied
 from tradingcore.auth.model.challenge import FactorKind
 from tradingcore.auth.model.totp import SECRET_BYTES, TotpFactor, matching_step, provisioning_uri, secret_text
 from tradingcore.auth.ports.qr_codes import QrCodes
-from tradingcore.auth.use_cases.factor_changes import SURE, FactorChanges, FactorChangeUnitOfWork, owner_of
+from tradingcore.auth.use_cases.factor_changes import SURE, FactorChanges, owner_of
+from tradingcore.auth.use_cases.second_factor import CredentialUnitOfWork
 from tradingcore.kernel.authz import Actor, Permission, StepUp, UserId
 from tradingcore.kernel.ports import SecretSource, UnitOfWorkFactory
 from tradingcore.kernel.use_case import UseCase
@@ -41,7 +42,7 @@ class EnrolTotp(UseCase[EnrolTotpCommand, TotpEnrolment]):
 
     permission: ClassVar[Permission] = Permission.ACCOUNT_OWN
     step_up: ClassVar[StepUp | None] = StepUp()
-    uow: UnitOfWorkFactory[FactorChangeUnitOfWork]
+    uow: UnitOfWorkFactory[CredentialUnitOfWork]
     changes: FactorChanges
     qr_codes: QrCodes
     secrets: SecretSource
@@ -80,7 +81,7 @@ class ConfirmTotp(UseCase[ConfirmTotpCommand, ConfirmedTotp]):
 
     permission: ClassVar[Permission] = Permission.ACCOUNT_OWN
     step_up: ClassVar[StepUp | None] = StepUp()
-    uow: UnitOfWorkFactory[FactorChangeUnitOfWork]
+    uow: UnitOfWorkFactory[CredentialUnitOfWork]
     changes: FactorChanges
 
     async def handle(self, actor: Actor, command: ConfirmTotpCommand) -> ConfirmedTotp:
@@ -99,7 +100,7 @@ class ConfirmTotp(UseCase[ConfirmTotpCommand, ConfirmedTotp]):
         await factors.attempts.refund(reservation)
         return ConfirmedTotp(backup_codes=codes)
 
-    async def _confirm(self, unit: FactorChangeUnitOfWork, user_id: UserId, code: str, *, at: datetime) -> None:
+    async def _confirm(self, unit: CredentialUnitOfWork, user_id: UserId, code: str, *, at: datetime) -> None:
         factor, secret = await unit.totp_factors.find(user_id), await unit.totp_factors.secret_of(user_id)
         if factor is None or secret is None or factor.is_confirmed:
             raise FactorNotFound("no authenticator waits to be confirmed: set one up first")
@@ -124,7 +125,7 @@ class RemoveTotp(UseCase[RemoveTotpCommand, None]):
 
     permission: ClassVar[Permission] = Permission.ACCOUNT_OWN
     step_up: ClassVar[StepUp | None] = SURE
-    uow: UnitOfWorkFactory[FactorChangeUnitOfWork]
+    uow: UnitOfWorkFactory[CredentialUnitOfWork]
     changes: FactorChanges
 
     async def handle(self, actor: Actor, command: RemoveTotpCommand) -> None:

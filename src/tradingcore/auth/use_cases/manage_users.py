@@ -14,8 +14,7 @@ from tradingcore.auth.model.session import EndReason, Session
 from tradingcore.auth.policies.staffing import refuse_unmanageable
 from tradingcore.auth.queries import UserDirectory, UserFilter
 from tradingcore.auth.use_cases.mailing import Mailer
-from tradingcore.auth.use_cases.new_passwords import CredentialUnitOfWork
-from tradingcore.auth.use_cases.second_factor import SecondFactors, forget_trust, remove_factors
+from tradingcore.auth.use_cases.second_factor import CredentialUnitOfWork, SecondFactors, forget_trust, remove_factors
 from tradingcore.kernel.authz import Actor, Assurance, Permission, StepUp, UserId
 from tradingcore.kernel.page import Page, PageRequest
 from tradingcore.kernel.ports import Clock, UnitOfWorkFactory

@@ -5,24 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from tradingcore.auth.ids import SessionId
 from tradingcore.auth.model.account import UserAccount
 from tradingcore.auth.model.one_time_token import TokenPurpose
 from tradingcore.auth.model.password import PRODUCT_WORDS, PasswordHash, PasswordPolicy, common_password, context_words
 from tradingcore.auth.model.session import EndReason
-from tradingcore.auth.ports.accounts import AccountUnitOfWork
-from tradingcore.auth.ports.factors import FactorUnitOfWork
 from tradingcore.auth.ports.passwords import PasswordBlocklist, PasswordHasher
-from tradingcore.auth.use_cases.second_factor import forget_trust
+from tradingcore.auth.use_cases.second_factor import CredentialUnitOfWork, forget_trust
 
 PROOFS: Final[Sequence[TokenPurpose]] = (TokenPurpose.RESET_PASSWORD, TokenPurpose.PROVE_ACCOUNT)
 """Mailed secrets that stand for a password: void once it was changed."""
-
-
-class CredentialUnitOfWork(AccountUnitOfWork, FactorUnitOfWork, Protocol):
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ from tradingcore.auth.policies.limits import AttemptPolicy
 from tradingcore.auth.ports.passkeys import PasskeyLookup
 from tradingcore.auth.use_cases.manage_passkeys import StartedPasskeyCeremony
 from tradingcore.auth.use_cases.passkey_tokens import PasskeyTokens
-from tradingcore.auth.use_cases.second_factor import SecondFactors
-from tradingcore.auth.use_cases.session_opening import OpenedSession, SessionOpener, SignInUnitOfWork
+from tradingcore.auth.use_cases.second_factor import CredentialUnitOfWork, SecondFactors
+from tradingcore.auth.use_cases.session_opening import OpenedSession, SessionOpener
 from tradingcore.kernel.authz import Actor, Assurance, Permission
 from tradingcore.kernel.ports import AttemptLimiter, UnitOfWorkFactory
 from tradingcore.kernel.use_case import UseCase
@@ -60,7 +60,7 @@ class FinishPasskeySignIn(UseCase[FinishPasskeySignInCommand, OpenedSession]):
     """
 
     permission: ClassVar[Permission] = Permission.PUBLIC
-    uow: UnitOfWorkFactory[SignInUnitOfWork]
+    uow: UnitOfWorkFactory[CredentialUnitOfWork]
     lookup: PasskeyLookup
     factors: SecondFactors
     tokens: PasskeyTokens
@@ -93,7 +93,7 @@ class FinishPasskeySignIn(UseCase[FinishPasskeySignInCommand, OpenedSession]):
         await self.attempts.refund(reservation)
         return opened
 
-    async def _require_right(self, unit: SignInUnitOfWork, passkey: Passkey, command: FinishPasskeySignInCommand) -> None:
+    async def _require_right(self, unit: CredentialUnitOfWork, passkey: Passkey, command: FinishPasskeySignInCommand) -> None:
         is_right = await self.factors.takes_passkey(unit, [passkey], command.credential, token=command.token, must_verify_user=True)
         if not is_right:
             raise FactorRefused(_REFUSED)
@@ -114,7 +114,7 @@ class StartPasskeySignInAnswer(UseCase[StartPasskeySignInAnswerCommand, str]):
     """
 
     permission: ClassVar[Permission] = Permission.PUBLIC
-    uow: UnitOfWorkFactory[SignInUnitOfWork]
+    uow: UnitOfWorkFactory[CredentialUnitOfWork]
     factors: SecondFactors
 
     async def handle(self, actor: Actor, command: StartPasskeySignInAnswerCommand) -> str:

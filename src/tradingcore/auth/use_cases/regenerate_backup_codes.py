@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tradingcore.auth.errors import FactorNotFound
-from tradingcore.auth.use_cases.factor_changes import SURE, FactorChanges, FactorChangeUnitOfWork, owner_of
+from tradingcore.auth.use_cases.factor_changes import SURE, FactorChanges, owner_of
+from tradingcore.auth.use_cases.second_factor import CredentialUnitOfWork
 from tradingcore.kernel.authz import Actor, Permission, StepUp
 from tradingcore.kernel.ports import UnitOfWorkFactory
 from tradingcore.kernel.use_case import UseCase
@@ -25,7 +26,7 @@ class RegenerateBackupCodes(UseCase[RegenerateBackupCodesCommand, Sequence[str]]
 
     permission: ClassVar[Permission] = Permission.ACCOUNT_OWN
     step_up: ClassVar[StepUp | None] = SURE
-    uow: UnitOfWorkFactory[FactorChangeUnitOfWork]
+    uow: UnitOfWorkFactory[CredentialUnitOfWork]
     changes: FactorChanges
 
     async def handle(self, actor: Actor, command: RegenerateBackupCodesCommand) -> Sequence[str]:

@@ -10,8 +10,9 @@ from tradingcore.auth.policies.limits import AttemptPolicy
 from tradingcore.auth.ports.accounts import AccountLookup, AccountUnitOfWork
 from tradingcore.auth.use_cases.mailed_tokens import code_refused, owner_of_token
 from tradingcore.auth.use_cases.mailing import Mailer
-from tradingcore.auth.use_cases.new_passwords import CredentialUnitOfWork, NewPasswords, end_trust
+from tradingcore.auth.use_cases.new_passwords import NewPasswords, end_trust
 from tradingcore.auth.use_cases.sealed_requests import SealedRequests
+from tradingcore.auth.use_cases.second_factor import CredentialUnitOfWork
 from tradingcore.auth.use_cases.verify_address import AskedAddress
 from tradingcore.kernel.authz import Actor, Permission
 from tradingcore.kernel.errors import Conflict, TooManyAttempts

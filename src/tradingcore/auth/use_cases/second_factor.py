@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 from uuid import UUID
 
 from tradingcore.auth.errors import ChallengeEnded, FactorRefused
@@ -20,6 +20,7 @@ from tradingcore.auth.model.session import AuthMethod
 from tradingcore.auth.model.totp import matching_step
 from tradingcore.auth.policies.limits import AttemptPolicy
 from tradingcore.auth.policies.second_factor import FactorPolicy
+from tradingcore.auth.ports.accounts import AccountUnitOfWork
 from tradingcore.auth.ports.factors import FactorLookup, FactorUnitOfWork
 from tradingcore.auth.ports.passkeys import PasskeyCeremonies
 from tradingcore.kernel.authz import Actor, UserId
@@ -28,6 +29,12 @@ from tradingcore.kernel.limits import Reservation
 from tradingcore.kernel.ports import AttemptLimiter, Clock, IdGenerator, SecretSource, UnitOfWorkFactory
 
 U = TypeVar("U", bound=FactorUnitOfWork)
+
+
+class CredentialUnitOfWork(AccountUnitOfWork, FactorUnitOfWork, Protocol):
+    """What signing in and every change of a credential touch: the account, its sessions and its second factors."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from tradingcore.auth.errors import AccountDisabled, CredentialRefused
 from tradingcore.auth.events import SessionEnded, SignedIn
@@ -13,12 +13,10 @@ from tradingcore.auth.model.account import UserAccount
 from tradingcore.auth.model.caller import Caller
 from tradingcore.auth.model.challenge import ChallengePurpose, FactorKind
 from tradingcore.auth.model.session import MOST_SESSIONS, AuthMethod, EndReason, Session, longest_session
-from tradingcore.auth.ports.accounts import AccountUnitOfWork
-from tradingcore.auth.ports.factors import FactorUnitOfWork
 from tradingcore.auth.ports.sealing import Sealer
 from tradingcore.auth.use_cases.device_trust import DeviceTrust, NewTrustedDevice
 from tradingcore.auth.use_cases.mailing import Announcing, Mailer
-from tradingcore.auth.use_cases.second_factor import SecondFactors
+from tradingcore.auth.use_cases.second_factor import CredentialUnitOfWork, SecondFactors
 from tradingcore.auth.use_cases.token_issuing import TokenIssuer, TokenPair, refresh_token_of
 from tradingcore.kernel.authz import Actor, Assurance
 from tradingcore.kernel.errors import PermissionDenied
@@ -44,12 +42,6 @@ class FactorRequired:
     expires_at: datetime
 
 
-class SignInUnitOfWork(AccountUnitOfWork, FactorUnitOfWork, Protocol):
-    """What a sign-in touches: the account, its sessions and its second factors."""
-
-    __slots__ = ()
-
-
 SignInOutcome: TypeAlias = OpenedSession | FactorRequired
 
 
@@ -57,7 +49,7 @@ SignInOutcome: TypeAlias = OpenedSession | FactorRequired
 class SessionOpener:
     """Opens sessions for people whose first factor is proven. Not a use case: whoever calls it has proven that."""
 
-    uow: UnitOfWorkFactory[SignInUnitOfWork]
+    uow: UnitOfWorkFactory[CredentialUnitOfWork]
     factors: SecondFactors
     devices: DeviceTrust
     issuer: TokenIssuer
@@ -84,7 +76,13 @@ class SessionOpener:
             return await self.open_in(unit, account, methods=methods, assurance=Assurance.AAL1, caller=caller)
 
     async def open_in(
-        self, unit: SignInUnitOfWork, account: UserAccount, *, methods: tuple[AuthMethod, ...], assurance: Assurance, caller: Caller
+        self,
+        unit: CredentialUnitOfWork,
+        account: UserAccount,
+        *,
+        methods: tuple[AuthMethod, ...],
+        assurance: Assurance,
+        caller: Caller,
     ) -> OpenedSession:
         """Open a session inside a unit of work of the owner. Raises as `open` does."""
         require_enabled(account)
@@ -112,7 +110,7 @@ class SessionOpener:
         unit.announce(SignedIn(occurred_at=now, user_id=account.id, session_id=session.id, methods=methods))
         return OpenedSession(session=session, tokens=self.issuer.pair(session, account, secret, at=now))
 
-    async def _end_oldest(self, unit: SignInUnitOfWork, account: UserAccount, now: datetime) -> None:
+    async def _end_oldest(self, unit: CredentialUnitOfWork, account: UserAccount, now: datetime) -> None:
         live = await unit.sessions.list_live(account.id, at=now)
         for excess in live[MOST_SESSIONS:]:
             oldest = await unit.sessions.get(excess.id)
@@ -121,7 +119,7 @@ class SessionOpener:
             unit.announce(ended)
             self._notify(unit, account, "session_cap_reached", {"device": oldest.device_label, "at": now.isoformat()})
 
-    def _notify(self, unit: SignInUnitOfWork, account: UserAccount, template: str, values: dict[str, str]) -> None:
+    def _notify(self, unit: CredentialUnitOfWork, account: UserAccount, template: str, values: dict[str, str]) -> None:
         notify_owner(self.mailer, unit, account, template, values)
 
 

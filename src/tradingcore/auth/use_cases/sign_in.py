@@ -19,15 +19,8 @@ from tradingcore.auth.ports.accounts import AccountLookup
 from tradingcore.auth.ports.passwords import PasswordHasher
 from tradingcore.auth.ports.sealing import PurposeSealer
 from tradingcore.auth.use_cases.device_trust import DeviceTrust
-from tradingcore.auth.use_cases.second_factor import FactorAnswer, SecondFactors
-from tradingcore.auth.use_cases.session_opening import (
-    OpenedSession,
-    SessionOpener,
-    SignInOutcome,
-    SignInUnitOfWork,
-    notify_owner,
-    require_enabled,
-)
+from tradingcore.auth.use_cases.second_factor import CredentialUnitOfWork, FactorAnswer, SecondFactors
+from tradingcore.auth.use_cases.session_opening import OpenedSession, SessionOpener, SignInOutcome, notify_owner, require_enabled
 from tradingcore.kernel.authz import Actor, Assurance, Permission
 from tradingcore.kernel.errors import StaleVersion, TooManyAttempts, Unavailable
 from tradingcore.kernel.limits import Reservation
@@ -92,7 +85,7 @@ class SignIn(UseCase[SignInCommand, SignInOutcome]):
     """
 
     permission: ClassVar[Permission] = Permission.PUBLIC
-    uow: UnitOfWorkFactory[SignInUnitOfWork]
+    uow: UnitOfWorkFactory[CredentialUnitOfWork]
     accounts: AccountLookup
     passwords: PasswordHasher
     attempts: AttemptLimiter
@@ -161,7 +154,7 @@ class AnswerChallenge(UseCase[AnswerChallengeCommand, OpenedSession]):
     """
 
     permission: ClassVar[Permission] = Permission.PUBLIC
-    uow: UnitOfWorkFactory[SignInUnitOfWork]
+    uow: UnitOfWorkFactory[CredentialUnitOfWork]
     factors: SecondFactors
     devices: DeviceTrust
     opener: SessionOpener

@@ -15,8 +15,8 @@ from tradingcore.auth.model.session import AuthMethod, Session
 from tradingcore.auth.policies.limits import AttemptPolicy
 from tradingcore.auth.ports.passwords import PasswordHasher
 from tradingcore.auth.use_cases.mailing import Mailer
-from tradingcore.auth.use_cases.second_factor import FactorAnswer, OpenedChallenge, SecondFactors
-from tradingcore.auth.use_cases.session_opening import SignInUnitOfWork, notify_owner
+from tradingcore.auth.use_cases.second_factor import CredentialUnitOfWork, FactorAnswer, OpenedChallenge, SecondFactors
+from tradingcore.auth.use_cases.session_opening import notify_owner
 from tradingcore.auth.use_cases.token_issuing import AccessToken, TokenIssuer
 from tradingcore.kernel.authz import Actor, Assurance, Permission, UserId
 from tradingcore.kernel.errors import FieldError, PermissionDenied
@@ -38,7 +38,7 @@ class Renewal:
     clock: Clock
 
     async def renew(
-        self, unit: SignInUnitOfWork, session_id: SessionId, *, method: AuthMethod, assurance: Assurance
+        self, unit: CredentialUnitOfWork, session_id: SessionId, *, method: AuthMethod, assurance: Assurance
     ) -> SteppedUpSession:
         """Raises `CredentialRefused` for a session or an account that ended meanwhile, `FactorNeeded` for less than was shown."""
         now, session = self.clock.now(), await unit.sessions.get(session_id)
@@ -67,7 +67,7 @@ class StepUpByPassword(UseCase[StepUpByPasswordCommand, SteppedUpSession]):
     """
 
     permission: ClassVar[Permission] = Permission.ACCOUNT_OWN
-    uow: UnitOfWorkFactory[SignInUnitOfWork]
+    uow: UnitOfWorkFactory[CredentialUnitOfWork]
     passwords: PasswordHasher
     attempts: AttemptLimiter
     limits: AttemptPolicy
@@ -119,7 +119,7 @@ class AskForStepUp(UseCase[AskForStepUpCommand, OpenedChallenge]):
     """
 
     permission: ClassVar[Permission] = Permission.ACCOUNT_OWN
-    uow: UnitOfWorkFactory[SignInUnitOfWork]
+    uow: UnitOfWorkFactory[CredentialUnitOfWork]
     factors: SecondFactors
 
     async def handle(self, actor: Actor, command: AskForStepUpCommand) -> OpenedChallenge:
@@ -144,7 +144,7 @@ class StepUpByFactor(UseCase[StepUpByFactorCommand, SteppedUpSession]):
     """
 
     permission: ClassVar[Permission] = Permission.ACCOUNT_OWN
-    uow: UnitOfWorkFactory[SignInUnitOfWork]
+    uow: UnitOfWorkFactory[CredentialUnitOfWork]
     factors: SecondFactors
     renewal: Renewal
     mailer: Mailer
